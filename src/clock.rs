@@ -1,0 +1,32 @@
+//! The only place that asks what time it is. Everything else is handed a [`Clock`], or a moment.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::metric::{Monotonic, UnixNanos};
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Wall time. It may be wrong, and it may jump.
+    fn now(&self) -> UnixNanos;
+    /// Time since boot, suspended time included.
+    fn monotonic(&self) -> Monotonic;
+}
+
+/// The machine's clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    fn now(&self) -> UnixNanos {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixNanos::default().plus(since)
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+        let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
+        Monotonic(Duration::new(seconds, nanos))
+    }
+}

@@ -1,0 +1,230 @@
+//! The machine that is watched, and the only place that opens its files.
+//!
+//! All paths are below a root that is handed in: `/` on a host, `/rootfs` in a container, a folder
+//! of captured files in a test. With another root than `/`, a symbolic link cannot lead out of it.
+//! Every read is bounded in size, and every error names the path.
+
+pub mod counter;
+pub mod text;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+/// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
+const LARGEST_FILE: usize = 16 << 20;
+
+/// The kernel's text files are given in pieces of this size at the least.
+const FIRST_READ: usize = 8 << 10;
+
+/// A file of the watched machine could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {source}", path.display())]
+pub struct HostError {
+    /// The file, below the root.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl HostError {
+    /// Whether the thing is not there: the kernel lacks it, or it has just gone.
+    pub fn is_missing(&self) -> bool {
+        let gone = [rustix::io::Errno::NODEV, rustix::io::Errno::SRCH].map(rustix::io::Errno::raw_os_error);
+        let number = self.source.raw_os_error();
+        self.source.kind() == io::ErrorKind::NotFound || number.is_some_and(|number| gone.contains(&number))
+    }
+
+    /// Whether the kernel has the file but not the means behind it (PSI that is switched off).
+    pub fn is_unsupported(&self) -> bool {
+        self.source.raw_os_error() == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error())
+    }
+}
+
+/// How full a filesystem is, as `statvfs` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Size in bytes.
+    pub total: u64,
+    /// Bytes that a user may still write (without root's reserve).
+    pub available: u64,
+    /// Bytes not in use, root's reserve included.
+    pub free: u64,
+    /// Number of inodes; 0 where the filesystem has no fixed number.
+    pub inodes: u64,
+    /// Inodes not in use.
+    pub inodes_free: u64,
+}
+
+/// The machine, by the root of its files.
+#[derive(Debug, Clone)]
+pub struct Host {
+    root: PathBuf,
+}
+
+impl Host {
+    /// The machine whose files are below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where a path of the machine is for us. An absolute path is taken below the root.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Opens a file that is read again and again.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<KeptFile, HostError> {
+        let full = self.path(path);
+        match self.open_flags(&full, OFlags::RDONLY) {
+            Ok(file) => Ok(KeptFile { file, path: full }),
+            Err(source) => Err(HostError { path: full, source }),
+        }
+    }
+
+    /// Reads a file once, as text; bytes that are not UTF-8 are replaced.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<String, HostError> {
+        let mut bytes = Vec::new();
+        self.read_into(path, &mut bytes)?;
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// Reads a file once into a buffer that is emptied first.
+    pub fn read_into(&self, path: impl AsRef<Path>, buffer: &mut Vec<u8>) -> Result<(), HostError> {
+        let full = self.path(path);
+        let read = self.open_flags(&full, OFlags::RDONLY).and_then(|file| {
+            buffer.clear();
+            file.take(LARGEST_FILE as u64 + 1).read_to_end(buffer)
+        });
+        match read {
+            Ok(length) if length <= LARGEST_FILE => Ok(()),
+            Ok(_) => Err(HostError { path: full, source: too_large() }),
+            Err(source) => Err(HostError { path: full, source }),
+        }
+    }
+
+    /// The names in a directory, sorted. Names that are not UTF-8 are left out.
+    pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, HostError> {
+        let full = self.path(path);
+        let names = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
+            let mut names = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&directory)? {
+                match entry?.file_name().to_str() {
+                    Ok("." | "..") | Err(_) => {}
+                    Ok(name) => names.push(name.to_owned()),
+                }
+            }
+            names.sort_unstable();
+            Ok(names)
+        });
+        names.map_err(|source| HostError { path: full, source })
+    }
+
+    /// Where a symbolic link points, as it is written.
+    pub fn link(&self, path: impl AsRef<Path>) -> Result<PathBuf, HostError> {
+        let full = self.path(path);
+        #[expect(clippy::disallowed_methods, reason = "this is the place that opens host files")]
+        std::fs::read_link(&full).map_err(|source| HostError { path: full, source })
+    }
+
+    /// Inode and device of a file: what tells two namespaces apart.
+    pub fn identity(&self, path: impl AsRef<Path>) -> Result<(u64, u64), HostError> {
+        let full = self.path(path);
+        #[expect(clippy::disallowed_methods, reason = "this is the place that opens host files")]
+        let metadata = std::fs::metadata(&full);
+        metadata.map(|data| (data.dev(), data.ino())).map_err(|source| HostError { path: full, source })
+    }
+
+    /// Whether there is such a file or directory.
+    pub fn has(&self, path: impl AsRef<Path>) -> bool {
+        self.open_flags(&self.path(path), OFlags::PATH).is_ok()
+    }
+
+    /// How full the filesystem at `path` is. It may hang on a dead network filesystem.
+    pub fn fill(&self, path: impl AsRef<Path>) -> Result<Fill, HostError> {
+        let full = self.path(path);
+        let found =
+            rustix::fs::statvfs(&full).map_err(|error| HostError { path: full, source: error.into() })?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Fill {
+            total: bytes(found.f_blocks),
+            available: bytes(found.f_bavail),
+            free: bytes(found.f_bfree),
+            inodes: found.f_files,
+            inodes_free: found.f_ffree,
+        })
+    }
+
+    fn open_flags(&self, full: &Path, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::CLOEXEC;
+        if self.root != Path::new("/")
+            && let Ok(inside) = full.strip_prefix(&self.root)
+        {
+            let root = rustix::fs::open(&self.root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+            match rustix::fs::openat2(&root, inside, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+                // openat2 is there since Linux 5.6; before, links are followed as they are.
+                Err(rustix::io::Errno::NOSYS) => {}
+                opened => return Ok(opened?.into()),
+            }
+        }
+        Ok(rustix::fs::open(full, flags, Mode::empty())?.into())
+    }
+}
+
+/// A file of the watched machine that stays open. Reading it again costs a tenth of opening it
+/// again, and it goes on meaning the same thing: a control group that is gone and made anew under
+/// its old name is another file.
+#[derive(Debug)]
+pub struct KeptFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl KeptFile {
+    /// Reads the file from its beginning into `buffer`, which is emptied first. One system call
+    /// where the text fits into what the buffer holds already.
+    pub fn read<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
+        if buffer.capacity() < FIRST_READ {
+            buffer.reserve(FIRST_READ);
+        }
+        let mut room = buffer.capacity();
+        buffer.clear();
+        let mut length = 0;
+        loop {
+            buffer.resize(room, 0);
+            let free = buffer.get_mut(length..).unwrap_or_default();
+            let wanted = free.len();
+            let got = self.file.read_at(free, length as u64).map_err(|source| self.error(source))?;
+            length = length.saturating_add(got);
+            // A kernel file may give less than is asked for and still have more, but none gives
+            // less than a page of that.
+            if got == 0 || (got < wanted && wanted - got >= 4096) {
+                buffer.truncate(length);
+                return Ok(buffer);
+            }
+            if length >= LARGEST_FILE {
+                return Err(self.error(too_large()));
+            }
+            if length == room {
+                room = room.saturating_mul(2);
+            }
+        }
+    }
+
+    fn error(&self, source: io::Error) -> HostError {
+        HostError { path: self.path.clone(), source }
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {LARGEST_FILE} bytes"))
+}
+
+#[cfg(test)]
+mod tests;

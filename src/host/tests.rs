@@ -1,0 +1,53 @@
+use std::os::unix::fs::symlink;
+
+use super::{Host, KeptFile};
+
+fn text(file: &KeptFile, buffer: &mut Vec<u8>) -> String {
+    String::from_utf8(file.read(buffer).unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn a_kept_file_gives_what_stands_in_it_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(folder.path());
+    std::fs::write(folder.path().join("stat"), "one\n").unwrap();
+    let file = host.open("/stat").unwrap();
+    let mut buffer = Vec::new();
+    assert_eq!(text(&file, &mut buffer), "one\n");
+    std::fs::write(folder.path().join("stat"), "x".repeat(100_000)).unwrap();
+    assert_eq!(text(&file, &mut buffer).len(), 100_000);
+    std::fs::write(folder.path().join("stat"), "").unwrap();
+    assert_eq!(text(&file, &mut buffer), "");
+}
+
+#[test]
+fn a_link_cannot_lead_out_of_the_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::write(folder.path().join("secret"), "outside").unwrap();
+    std::fs::write(root.join("etc/inside"), "inside").unwrap();
+    symlink("../../../../secret", root.join("climbs")).unwrap();
+    symlink(folder.path().join("secret"), root.join("absolute")).unwrap();
+    symlink("/etc/inside", root.join("stays")).unwrap();
+    let host = Host::new(&root);
+    assert!(host.read("/climbs").is_err());
+    assert!(host.read("/absolute").is_err());
+    assert_eq!(host.read("/stays").unwrap(), "inside");
+}
+
+#[test]
+fn an_error_names_the_path() {
+    let error = Host::new("/nowhere").read("/proc/stat").unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nowhere/proc/stat: "), "{error}");
+    assert!(error.is_missing());
+}
+
+#[test]
+fn a_directory_is_listed_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b", "a", "c"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    assert_eq!(Host::new(folder.path()).list("/").unwrap(), ["a", "b", "c"]);
+}

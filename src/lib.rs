@@ -1,0 +1,18 @@
+//! dunlin measures a host and its containers, keeps what it measured in a crash-safe spool, and
+//! delivers it over any link.
+//!
+//! ```text
+//!  collectors + containers -> sampler -> spool -> sender -> sinks
+//! ```
+//!
+//! The modules stand in the order of the flow, which is also the order to read them in.
+
+pub mod metric;
+
+pub mod host;
+
+pub mod collectors;
+
+pub mod clock;
+pub mod secret;
+pub mod settings;

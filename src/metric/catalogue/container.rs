@@ -1,0 +1,5 @@
+//! The containers' measurements.
+
+use super::Measurement;
+
+pub(super) static MEASUREMENTS: &[Measurement] = &[];

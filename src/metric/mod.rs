@@ -1,0 +1,33 @@
+//! The value that flows through dunlin: a [`Sample`] is one row of one measurement.
+//!
+//! Time, tags and types are fixed when a row is made and not touched afterwards, so that sending
+//! a row twice overwrites it with itself. This module knows nobody: not who measures, stores or
+//! sends. What a measurement *means* stands in [`catalogue`].
+
+pub mod catalogue;
+mod fields;
+mod rows;
+mod tags;
+mod text;
+mod time;
+mod value;
+
+pub use fields::Fields;
+pub use rows::Rows;
+pub use tags::Tags;
+pub use text::Text;
+pub use time::{Monotonic, UnixNanos};
+pub use value::{Finite, Type, Value};
+
+/// One row: measurement, sorted tags, typed fields, one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The measurement's name, as in the catalogue.
+    pub measurement: Text,
+    /// Sorted by key, no empty value.
+    pub tags: Tags,
+    /// At least one.
+    pub fields: Fields,
+    /// When the reading began.
+    pub time: UnixNanos,
+}

@@ -1,0 +1,63 @@
+//! One mistake in a configuration file, for the person who must mend it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// What is wrong, where, and what was expected. It never holds the file's own text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; none if the mistake is that something is missing from the whole file.
+    pub line: Option<usize>,
+    /// The key with its tables: `sinks.influxdb.bucket`.
+    pub key: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(formatter, ":{line}")?;
+        }
+        if self.key.is_empty() {
+            write!(formatter, ": {}", self.message)
+        } else {
+            write!(formatter, ": {}: {}", self.key, self.message)
+        }
+    }
+}
+
+/// The mistakes of one file, gathered while it is read.
+#[derive(Debug, Clone)]
+pub struct Mistakes {
+    file: PathBuf,
+    line_starts: Rc<[usize]>,
+    found: Rc<RefCell<Vec<Mistake>>>,
+}
+
+impl Mistakes {
+    pub(super) fn new(file: PathBuf, text: &str) -> Self {
+        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(starts).collect();
+        Self { file, line_starts, found: Rc::default() }
+    }
+
+    pub(super) fn add(&self, at: Option<&Range<usize>>, key: &str, message: impl Into<String>) {
+        let line = at.map(|span| self.line_starts.partition_point(|start| *start <= span.start));
+        let mistake = Mistake { file: self.file.clone(), line, key: key.to_owned(), message: message.into() };
+        self.found.borrow_mut().push(mistake);
+    }
+
+    /// All of them, by line.
+    pub fn into_list(self) -> Vec<Mistake> {
+        let mut list = self.found.take();
+        list.sort_by_key(|mistake| mistake.line);
+        list
+    }
+}

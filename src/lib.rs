@@ -16,3 +16,5 @@ pub mod collectors;
 pub mod clock;
 pub mod secret;
 pub mod settings;
+
+pub mod spool;

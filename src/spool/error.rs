@@ -1,0 +1,73 @@
+//! What can go wrong with the spool, and what it means for what is kept.
+
+use std::path::PathBuf;
+
+/// The spool could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// SQLite said no.
+    #[error("spool {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A file operation beside SQLite failed.
+    #[error("spool {}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another agent has it.
+    #[error("spool {} is in use by another dunlin; expected one agent per spool: stop the other one, or set another spool.path", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A newer dunlin wrote it.
+    #[error("spool {} was written by a newer dunlin (format {found}, this one knows up to {known}); expected: run the newer one, or move the file away", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// There is no spool there.
+    #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
+    Missing {
+        /// Where one was looked for.
+        path: PathBuf,
+    },
+    /// A frame's payload is not what its format says.
+    #[error("frame {seq} cannot be read: {reason}")]
+    Frame {
+        /// Its sequence number.
+        seq: i64,
+        /// What is odd about it.
+        reason: String,
+    },
+    /// No such sink is registered.
+    #[error("the spool knows no sink {0:?}")]
+    UnknownSink(String),
+    /// The spool's thread has ended.
+    #[error("the spool has stopped")]
+    Stopped,
+}
+
+impl SpoolError {
+    /// Whether the file itself is damaged, so that going on with it would not help.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Sqlite { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            _ => false,
+        }
+    }
+}

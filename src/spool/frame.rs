@@ -1,0 +1,209 @@
+//! One frame: the rows of one tick, and how they are written.
+//!
+//! A payload is one byte of format (1), four bytes of length before compression (little endian),
+//! then a zstd stream of one MessagePack array:
+//!
+//! ```text
+//! [ strings, shapes, series, rows ]
+//!   strings  every text once
+//!   shapes   [measurement, [[field name, type], ...]]     texts as indexes into strings
+//!   series   [key, value, key, value, ...]                the tags
+//!   rows     [shape, series, ns after the frame's first time, [value, ...]]
+//! ```
+//!
+//! Field names and types stand once per shape and not once per row: a third of the bytes and of
+//! the time that maps would cost, and the type survives (MessagePack alone does not tell 5 from
+//! 5u). The format is self-describing; a newer one gets a new first byte, and this one stays readable.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::{Fields, Finite, Monotonic, Sample, Tags, Text, Type, UnixNanos, Value};
+
+const FORMAT: u8 = 1;
+const HEADER: usize = 5;
+/// Level 1: higher ones cost more time and gain a few per cent.
+const ZSTD_LEVEL: i32 = 1;
+/// No tick makes a larger frame; a length beyond this is damage.
+const LARGEST: usize = 256 << 20;
+
+/// The rows of one tick.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Number of the tick.
+    pub tick: i64,
+    /// Whether it holds events, which are never thinned.
+    pub events: bool,
+    /// Time since boot when it was read.
+    pub monotonic: Monotonic,
+    /// Its rows.
+    pub samples: Vec<Sample>,
+}
+
+impl Frame {
+    /// The times of its oldest and newest row.
+    pub(super) fn span(&self) -> (UnixNanos, UnixNanos) {
+        let times = || self.samples.iter().map(|sample| sample.time);
+        (times().min().unwrap_or_default(), times().max().unwrap_or_default())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    strings: Vec<&'a str>,
+    shapes: Vec<Shape>,
+    series: Vec<Vec<u32>>,
+    rows: Vec<(u32, u32, i64, Vec<Cell>)>,
+}
+
+type Shape = (u32, Vec<(u32, u8)>);
+
+/// A value as it is written; the shape says what it means.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Truth(bool),
+}
+
+const TYPES: [(Type, u8); 5] =
+    [(Type::I64, 0), (Type::U64, 1), (Type::F64, 2), (Type::Bool, 3), (Type::Text, 4)];
+
+fn type_code(value_type: Type) -> u8 {
+    TYPES.iter().find(|(own, _)| *own == value_type).map_or(0, |(_, code)| *code)
+}
+
+/// Gives each thing a number, in the order of first sight.
+struct Numbers<K>(HashMap<K, u32>);
+
+impl<K: Hash + Eq> Numbers<K> {
+    fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// The number of `key`; `seen` is called if it is new.
+    fn of(&mut self, key: K, seen: impl FnOnce()) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(key).or_insert_with(|| {
+            seen();
+            next
+        })
+    }
+}
+
+/// Writes a frame's rows.
+pub fn encode(samples: &[Sample]) -> Vec<u8> {
+    let first = samples.iter().map(|sample| sample.time).min().unwrap_or_default();
+    let mut names: Numbers<&str> = Numbers::new();
+    let mut shape_numbers: Numbers<Shape> = Numbers::new();
+    let mut series_numbers: Numbers<usize> = Numbers::new();
+    let mut payload =
+        Payload { strings: Vec::new(), shapes: Vec::new(), series: Vec::new(), rows: Vec::new() };
+    for sample in samples {
+        let strings = &mut payload.strings;
+        let mut number = |text| names.of(text, || strings.push(text));
+        let measurement = number(&sample.measurement);
+        let typed = sample.fields.iter().map(|(name, value)| (number(name), type_code(value.kind())));
+        let shape: Shape = (measurement, typed.collect());
+        let cells = sample.fields.iter().map(|(_, value)| match value {
+            Value::I64(value) => Cell::Signed(*value),
+            Value::U64(value) => Cell::Unsigned(*value),
+            Value::F64(value) => Cell::Float(value.get()),
+            Value::Bool(value) => Cell::Truth(*value),
+            Value::Text(text) => Cell::Unsigned(number(text).into()),
+        });
+        let cells = cells.collect();
+        let pairs = || sample.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        let tags = &mut payload.series;
+        let series =
+            series_numbers.of(sample.tags.address(), || tags.push(pairs().map(&mut number).collect()));
+        let shapes = &mut payload.shapes;
+        let shape = shape_numbers.of(shape.clone(), || shapes.push(shape));
+        payload.rows.push((shape, series, sample.time.0.saturating_sub(first.0), cells));
+    }
+    // Writing to memory what is made of numbers and texts cannot fail.
+    let plain = rmp_serde::to_vec(&payload).unwrap_or_default();
+    let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).unwrap_or_default();
+    let length = u32::try_from(plain.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(packed.len().saturating_add(HEADER));
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&packed);
+    bytes
+}
+
+/// Reads what [`encode`] wrote; `first` is the frame's first time. The error says what is odd.
+pub fn decode(bytes: &[u8], first: UnixNanos) -> Result<Vec<Sample>, String> {
+    let Some(([format, length @ ..], packed)) = bytes.split_first_chunk::<HEADER>() else {
+        return Err("it is shorter than its header".into());
+    };
+    if *format != FORMAT {
+        return Err(format!("its format is {format}, expected {FORMAT}"));
+    }
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > LARGEST {
+        return Err(format!("it claims {length} bytes, expected at most {LARGEST}"));
+    }
+    let plain = zstd::bulk::decompress(packed, length).map_err(|error| format!("zstd: {error}"))?;
+    let written: Payload<'_> =
+        rmp_serde::from_slice(&plain).map_err(|error| format!("MessagePack: {error}"))?;
+    rebuild(written, first).ok_or_else(|| "its tables do not fit its rows".into())
+}
+
+fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
+    let texts: Vec<Text> = written.strings.into_iter().map(|text| Text::from(Arc::from(text))).collect();
+    let text = |at: u32| texts.get(at as usize).cloned();
+    let tags = |numbers: &Vec<u32>| {
+        let pair = |pair: &[u32]| match pair {
+            [key, value] => Some((text(*key)?, text(*value)?)),
+            _ => None,
+        };
+        let pairs: Option<Vec<_>> = numbers.chunks(2).map(pair).collect();
+        pairs.map(Tags::new)
+    };
+    let series: Option<Vec<Tags>> = written.series.iter().map(tags).collect();
+    let series = series?;
+    let row = |(shape, tags, offset, cells): &(u32, u32, i64, Vec<Cell>)| {
+        let (measurement, columns) = written.shapes.get(*shape as usize)?;
+        if columns.len() != cells.len() {
+            return None;
+        }
+        let field =
+            |((name, code), cell): (&(u32, u8), &Cell)| Some((text(*name)?, value(*code, *cell, &text)?));
+        let fields: Option<Fields> = columns.iter().zip(cells).map(field).collect();
+        Some(Sample {
+            measurement: text(*measurement)?,
+            tags: series.get(*tags as usize)?.clone(),
+            fields: fields?,
+            time: UnixNanos(first.0.saturating_add(*offset)),
+        })
+    };
+    written.rows.iter().map(row).collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a whole float may be written as an integer by another writer"
+)]
+fn value(code: u8, cell: Cell, text: &impl Fn(u32) -> Option<Text>) -> Option<Value> {
+    let (value_type, _) = TYPES.iter().find(|(_, own)| *own == code)?;
+    match (value_type, cell) {
+        (Type::I64, Cell::Signed(number)) => Some(Value::I64(number)),
+        (Type::I64, Cell::Unsigned(number)) => Some(Value::I64(i64::try_from(number).ok()?)),
+        (Type::U64, Cell::Unsigned(number)) => Some(Value::U64(number)),
+        (Type::F64, Cell::Float(number)) => Finite::try_new(number).map(Value::F64),
+        (Type::F64, Cell::Unsigned(number)) => Finite::try_new(number as f64).map(Value::F64),
+        (Type::Bool, Cell::Truth(truth)) => Some(Value::Bool(truth)),
+        (Type::Text, Cell::Unsigned(at)) => text(u32::try_from(at).ok()?).map(Value::Text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

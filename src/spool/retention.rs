@@ -1,0 +1,94 @@
+//! Pure: how much must leave the spool. The store finds the frames and counts them.
+
+use std::time::Duration;
+
+use super::{Config, WhenFull};
+use crate::metric::UnixNanos;
+
+/// How full the spool is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    /// Wall time.
+    pub(super) now: UnixNanos,
+    /// Bytes of pages in use.
+    pub(super) used: u64,
+    /// Bytes about to be added.
+    pub(super) incoming: u64,
+}
+
+/// What is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Settled frames older than this are deleted.
+    pub(super) settled_before: UnixNanos,
+    /// All frames older than this are expired.
+    pub(super) expired_before: UnixNanos,
+    /// So many bytes must be freed, oldest frames first, settled ones before pending ones.
+    pub(super) free: u64,
+    /// The incoming frame is not to be kept.
+    pub(super) refuse: bool,
+}
+
+/// Decides.
+pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
+    let over = facts.used.saturating_add(facts.incoming).saturating_sub(config.max_size);
+    let free = if over == 0 {
+        0
+    } else {
+        // A little more than needed, so that not every frame of a full spool has to make room.
+        over.saturating_add(config.max_size / 64)
+    };
+    Plan {
+        settled_before: facts.now.minus(config.keep_delivered),
+        expired_before: facts.now.minus(config.max_age.max(Duration::from_secs(1))),
+        free,
+        refuse: over > 0 && config.when_full == WhenFull::DropNewest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Facts, plan};
+    use crate::metric::UnixNanos;
+    use crate::spool::{Config, Durability, WhenFull};
+
+    fn config(when_full: WhenFull) -> Config {
+        Config {
+            path: "s.db".into(),
+            max_size: 6_400,
+            max_age: Duration::from_secs(100),
+            when_full,
+            durability: Durability::Process,
+            keep_delivered: Duration::from_secs(10),
+        }
+    }
+
+    #[test]
+    fn room_is_made_only_when_the_limit_is_passed() {
+        let check = |used, free| {
+            let facts = Facts { now: UnixNanos(0), used, incoming: 400 };
+            let plan = plan(&config(WhenFull::DropOldest), facts);
+            assert_eq!((plan.free, plan.refuse), (free, false), "used {used}");
+        };
+        check(0, 0);
+        check(6_000, 0);
+        check(6_001, 101);
+        check(7_000, 1_100);
+    }
+
+    #[test]
+    fn drop_newest_refuses_the_incoming_frame() {
+        let facts = Facts { now: UnixNanos(0), used: 6_400, incoming: 1 };
+        assert!(plan(&config(WhenFull::DropNewest), facts).refuse);
+    }
+
+    #[test]
+    fn ages_are_counted_from_now() {
+        let now = UnixNanos(1_000_000_000_000);
+        let plan = plan(&config(WhenFull::DropOldest), Facts { now, used: 0, incoming: 0 });
+        assert_eq!(plan.settled_before, UnixNanos(990_000_000_000));
+        assert_eq!(plan.expired_before, UnixNanos(900_000_000_000));
+    }
+}

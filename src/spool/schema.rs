@@ -1,0 +1,72 @@
+//! Opening the file: pragmas, and the migrations that bring an older one up to date.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Durability, SpoolError};
+
+/// Every migration there ever was, in order. Files are only ever added.
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_spool.sql")];
+
+/// The format that this program writes.
+pub(super) const VERSION: i64 = 1;
+
+/// 8 KiB: a frame of some kilobytes wastes a third of what it would in 4 KiB pages.
+const PRAGMAS: &str = "
+    PRAGMA page_size = 8192;
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA journal_size_limit = 4194304;
+    PRAGMA wal_autocheckpoint = 400;
+    PRAGMA cache_size = -1024;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA foreign_keys = ON;
+";
+
+/// Opens the file for writing, makes it if there is none, migrates it if it is older.
+pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, SpoolError> {
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+    connection.execute_batch(PRAGMAS).map_err(failed)?;
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    let found = version(&connection).map_err(failed)?;
+    if found > VERSION {
+        return Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    let done = usize::try_from(found).unwrap_or(0);
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
+        let change = connection.transaction().map_err(failed)?;
+        change.execute_batch(migration).map_err(failed)?;
+        change.pragma_update(None, "user_version", number).map_err(failed)?;
+        change.commit().map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// Opens a spool to look into, beside the agent that may be writing it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    #[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
+    let exists = std::fs::exists(path).unwrap_or(false);
+    if !exists {
+        return Err(SpoolError::Missing { path: path.to_owned() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+    let found = version(&connection).map_err(failed)?;
+    if found != VERSION {
+        return Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}

@@ -1,0 +1,135 @@
+//! Looking into a spool, also while the agent writes it: one consistent reading.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::{SpoolError, schema};
+
+/// A spool at one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size, with the write-ahead log.
+    pub bytes: u64,
+    /// Frames in it, delivered ones that are kept included.
+    pub frames: u64,
+    /// Time of the oldest row, unix ns.
+    pub oldest: Option<i64>,
+    /// Time of the newest row, unix ns.
+    pub newest: Option<i64>,
+    /// Its sinks.
+    pub sinks: Vec<SinkStatus>,
+}
+
+/// What became of a sink's samples.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SinkStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether the agent was started with it.
+    pub active: bool,
+    /// Samples kept since the sink is known.
+    pub collected: u64,
+    /// Not meant for it.
+    pub filtered: u64,
+    /// Accepted by the server.
+    pub delivered: u64,
+    /// Waiting. Counted from the frames, not kept as a number.
+    pub pending: u64,
+    /// Refused for good by the server.
+    pub rejected: u64,
+    /// Too old before they could be sent.
+    pub expired: u64,
+    /// Left out to make room, with the others of their series kept.
+    pub thinned: u64,
+    /// Lost because there was no room.
+    pub dropped: u64,
+    /// collected = filtered + delivered + pending + rejected + expired + thinned + dropped.
+    pub identity_holds: bool,
+    /// Frames that wait.
+    pub pending_frames: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Time of the oldest row that waits, unix ns.
+    pub oldest_pending: Option<i64>,
+    /// When the server last accepted something, unix ns.
+    pub last_delivery: Option<i64>,
+    /// Why nothing is accepted at the moment.
+    pub last_error: Option<String>,
+    /// When it is tried again, unix ns.
+    pub next_try: Option<i64>,
+}
+
+impl Status {
+    /// Reads the spool at `path`.
+    pub fn read(path: &Path) -> Result<Self, SpoolError> {
+        let mut connection = schema::open_to_read(path)?;
+        let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+        let instant = connection.transaction().map_err(failed)?;
+        let (frames, oldest, newest) = instant
+            .query_row("SELECT count(*), min(first_time), max(last_time) FROM frames", [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
+            })
+            .map_err(failed)?;
+        let sinks = sinks(&instant).map_err(failed)?;
+        let bytes =
+            file_bytes(path).saturating_add(file_bytes(&super::quarantine::with_suffix(path, "-wal")));
+        Ok(Self { path: path.to_owned(), bytes, frames: unsigned(frames), oldest, newest, sinks })
+    }
+}
+
+fn sinks(connection: &Connection) -> rusqlite::Result<Vec<SinkStatus>> {
+    let mut statement = connection.prepare(
+        "SELECT id, name, active, collected, filtered, delivered, rejected, expired, thinned, dropped,
+                last_delivery, last_error, next_try FROM sinks ORDER BY active DESC, name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let count = |column: usize| row.get(column).map(unsigned);
+        let sink = SinkStatus {
+            name: row.get(1)?,
+            active: row.get(2)?,
+            collected: count(3)?,
+            filtered: count(4)?,
+            delivered: count(5)?,
+            rejected: count(6)?,
+            expired: count(7)?,
+            thinned: count(8)?,
+            dropped: count(9)?,
+            last_delivery: row.get(10)?,
+            last_error: row.get(11)?,
+            next_try: row.get(12)?,
+            ..SinkStatus::default()
+        };
+        found.push(with_pending(connection, row.get(0)?, sink)?);
+    }
+    Ok(found)
+}
+
+fn with_pending(connection: &Connection, id: i64, mut sink: SinkStatus) -> rusqlite::Result<SinkStatus> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), ifnull(sum(samples - iif(seq = first, skip, 0)), 0), ifnull(sum(length(payload)), 0),
+                min(first_time)
+         FROM pending JOIN frames ON seq >= first AND seq <= ifnull(last, seq) WHERE sink = ?1",
+    )?;
+    (sink.pending_frames, sink.pending, sink.pending_bytes, sink.oldest_pending) = statement
+        .query_row(params![id], |row| {
+            Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), unsigned(row.get(2)?), row.get(3)?))
+        })?;
+    let settled = [sink.filtered, sink.delivered, sink.rejected, sink.expired, sink.thinned, sink.dropped];
+    sink.identity_holds = sink.collected == settled.iter().sum::<u64>().saturating_add(sink.pending);
+    Ok(sink)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |data| data.len())
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

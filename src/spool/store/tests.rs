@@ -1,0 +1,221 @@
+use std::time::Duration;
+
+use super::{Position, Settlement, Store};
+use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
+use crate::spool::{Config, Durability, Frame, SinkStatus, Status, WhenFull, decode};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+fn config(folder: &std::path::Path) -> Config {
+    Config {
+        path: folder.join("spool.db"),
+        max_size: 1 << 30,
+        max_age: Duration::from_secs(3600),
+        when_full: WhenFull::DropOldest,
+        durability: Durability::Process,
+        keep_delivered: Duration::from_secs(60),
+    }
+}
+
+fn bench(change: impl FnOnce(&mut Config)) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    change(&mut config);
+    let mut store = Store::open(config, "boot".into()).unwrap();
+    store.register(&["a".into(), "b".into()]).unwrap();
+    Bench { folder, store }
+}
+
+fn seconds(count: i64) -> UnixNanos {
+    UnixNanos(count * 1_000_000_000)
+}
+
+fn frame(second: i64, samples: usize) -> Frame {
+    let sample = |number: usize| Sample {
+        measurement: Text::of("mem"),
+        tags: Tags::new([("host".into(), "h".into())]),
+        fields: Fields::new()
+            .with("number", number as u64)
+            .with("noise", format!("{:x}", fastrand::u128(..))),
+        time: seconds(second),
+    };
+    Frame {
+        tick: second,
+        events: false,
+        monotonic: Monotonic(Duration::from_secs(1)),
+        samples: (0..samples).map(sample).collect(),
+    }
+}
+
+impl Bench {
+    fn append(&mut self, second: i64, samples: usize) {
+        self.store.append(&frame(second, samples), seconds(second)).unwrap();
+    }
+
+    fn settle(&mut self, sink: &str, seq: i64, offset: u64, delivered: u64) {
+        let end = Position { seq, offset };
+        let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0 };
+        self.store.settle(sink, done, seconds(0)).unwrap();
+    }
+
+    fn status(&self, sink: &str) -> SinkStatus {
+        let status = Status::read(&self.folder.path().join("spool.db")).unwrap();
+        for sink in &status.sinks {
+            assert!(sink.identity_holds, "{sink:?}");
+        }
+        status.sinks.into_iter().find(|own| own.name == sink).unwrap()
+    }
+
+    fn claimed(&mut self, sink: &str, samples: u64) -> Vec<(i64, u64, u64)> {
+        let claim = self.store.claim(sink, samples).unwrap();
+        claim.frames.iter().map(|frame| (frame.seq, frame.skip, frame.samples)).collect()
+    }
+}
+
+#[test]
+fn a_claim_gives_the_oldest_frames_until_they_hold_enough() {
+    let mut bench = bench(|_| {});
+    for second in 1..=3 {
+        bench.append(second, 10);
+    }
+    assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
+    assert_eq!(bench.claimed("a", 11), [(1, 0, 10), (2, 0, 10)]);
+    let claim = bench.store.claim("a", 1000).unwrap();
+    assert!(!claim.more);
+    let rows = decode(&claim.frames[1].payload, claim.frames[1].first_time).unwrap();
+    assert_eq!(rows.len(), 10);
+    assert_eq!(rows[0].time, seconds(2));
+}
+
+#[test]
+fn what_is_settled_never_comes_back_also_within_a_frame() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.append(2, 10);
+    bench.settle("a", 1, 4, 4);
+    assert_eq!(bench.claimed("a", 100), [(1, 4, 10), (2, 0, 10)]);
+    bench.settle("a", 2, 1, 7);
+    assert_eq!(bench.claimed("a", 100), [(2, 1, 10)]);
+    bench.settle("a", 2, 10, 9);
+    assert!(bench.claimed("a", 100).is_empty());
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.collected, a.delivered, a.pending), (20, 20, 0));
+    assert_eq!((b.collected, b.delivered, b.pending), (20, 0, 20));
+}
+
+#[test]
+fn a_position_survives_reopening() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.settle("a", 1, 4, 4);
+    drop(bench.store);
+    bench.store = Store::open(config(bench.folder.path()), "boot".into()).unwrap();
+    bench.store.register(&["a".into(), "b".into()]).unwrap();
+    bench.append(2, 5);
+    assert_eq!(bench.claimed("a", 100), [(1, 4, 10), (2, 0, 5)]);
+    assert_eq!(bench.status("a").pending, 11);
+}
+
+#[test]
+fn a_new_sink_begins_with_the_next_frame_and_a_removed_one_keeps_its_backlog() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.store.register(&["b".into(), "c".into()]).unwrap();
+    bench.append(2, 10);
+    let (a, b, c) = (bench.status("a"), bench.status("b"), bench.status("c"));
+    assert_eq!((a.active, a.collected, a.pending), (false, 10, 10));
+    assert_eq!((b.collected, b.pending), (20, 20));
+    assert_eq!((c.collected, c.pending), (10, 10));
+    bench.store.register(&["a".into(), "b".into(), "c".into()]).unwrap();
+    bench.append(3, 10);
+    assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
+    bench.settle("a", 1, 10, 10);
+    assert_eq!(bench.claimed("a", 100), [(3, 0, 10)]);
+    assert_eq!(bench.status("a").collected, 20);
+}
+
+#[test]
+fn the_size_limit_holds_and_what_it_pushes_out_is_counted() {
+    let mut bench = bench(|config| config.max_size = 1 << 20);
+    for second in 1..=200 {
+        bench.append(second, 200);
+    }
+    let status = Status::read(&bench.folder.path().join("spool.db")).unwrap();
+    let frames = bench.status("a").pending_frames;
+    assert!(frames < 200 && frames > 20, "{frames} frames are left");
+    assert!(bench.status("a").dropped > 0);
+    assert!(status.bytes < (1 << 20) + (5 << 20), "file and log: {}", status.bytes);
+    assert_eq!(bench.claimed("a", 1)[0].0, 201 - i64::try_from(frames).unwrap());
+}
+
+#[test]
+fn a_frame_that_is_being_sent_is_not_thrown_out() {
+    let mut bench = bench(|config| config.max_size = 1 << 20);
+    bench.append(1, 200);
+    assert_eq!(bench.claimed("a", 1), [(1, 0, 200)]);
+    for second in 2..=200 {
+        bench.append(second, 200);
+    }
+    bench.settle("a", 1, 200, 200);
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!(a.delivered, 200);
+    assert!(b.dropped > 0);
+}
+
+#[test]
+fn drop_newest_keeps_what_is_there() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::DropNewest;
+    });
+    for second in 1..=200 {
+        bench.append(second, 200);
+    }
+    assert_eq!(bench.claimed("a", 1), [(1, 0, 200)]);
+    assert!(bench.status("a").dropped > 0);
+}
+
+#[test]
+fn what_is_too_old_expires_and_is_counted() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.settle("a", 1, 4, 4);
+    bench.append(2, 10);
+    bench.append(4000, 10);
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.delivered, a.expired, a.pending), (4, 16, 10));
+    assert_eq!((b.delivered, b.expired, b.pending), (0, 20, 10));
+}
+
+#[test]
+fn delivered_frames_stay_for_a_while() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.settle("a", 1, 10, 10);
+    bench.settle("b", 1, 10, 10);
+    let frames = |bench: &Bench| Status::read(&bench.folder.path().join("spool.db")).unwrap().frames;
+    bench.append(60, 10);
+    assert_eq!(frames(&bench), 2);
+    bench.append(62, 10);
+    assert_eq!(frames(&bench), 2);
+}
+
+#[test]
+fn the_file_becomes_small_again() {
+    let mut bench = bench(|_| {});
+    for second in 1..=100 {
+        bench.append(second, 3000);
+    }
+    let size = |bench: &Bench| Status::read(&bench.folder.path().join("spool.db")).unwrap().bytes;
+    let full = size(&bench);
+    for sink in ["a", "b"] {
+        bench.settle(sink, 100, 3000, 300_000);
+    }
+    for second in 400..420 {
+        bench.append(second, 1);
+    }
+    assert!(size(&bench) < full / 2, "{} of {full}", size(&bench));
+}

@@ -1,0 +1,279 @@
+//! The thread that owns the file, and the handle that others hold.
+//!
+//! Collection never waits for the disk: a frame is put into a bounded queue, and while the disk is
+//! full or failing, frames wait in a bounded ring in memory. What neither can hold is counted as
+//! dropped as soon as the file can be written again.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::quarantine::{move_aside, with_suffix};
+use super::store::{Claim, Settlement, Store};
+use super::{Config, Frame, SpoolError};
+use crate::clock::Clock;
+use crate::metric::UnixNanos;
+
+/// Frames on the way to the thread.
+const QUEUE: usize = 64;
+/// Frames that wait in memory while the file cannot be written.
+const RING: usize = 256;
+/// How often a failing file is tried again when no frame comes.
+const RETRY: Duration = Duration::from_secs(5);
+
+type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+
+enum Command {
+    Append(Frame),
+    Claim { sink: String, samples: u64, reply: Reply<Claim> },
+    Settle { sink: String, done: Settlement, reply: Reply<()> },
+    Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
+    Stop,
+}
+
+/// The handle. Copies speak to the same spool.
+#[derive(Clone)]
+pub struct Spool {
+    commands: SyncSender<Command>,
+    appended: watch::Receiver<u64>,
+    refused: Arc<AtomicU64>,
+}
+
+impl Spool {
+    /// Opens the spool for `sinks` and starts its thread. A damaged file is moved aside.
+    pub fn start(
+        config: Config,
+        boot_id: String,
+        sinks: Vec<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, JoinHandle<()>), SpoolError> {
+        let lock = lock(&config)?;
+        let store = open(&config, &boot_id, &sinks, &*clock)?;
+        let (commands, received) = sync_channel(QUEUE);
+        let (announce, appended) = watch::channel(0);
+        let refused = Arc::new(AtomicU64::new(0));
+        let worker = Worker {
+            store: Some(store),
+            config: config.clone(),
+            boot_id,
+            sinks,
+            clock,
+            announce,
+            refused: refused.clone(),
+            waiting: VecDeque::new(),
+            lost: 0,
+            failing: false,
+            _lock: lock,
+        };
+        let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
+        let thread = thread.map_err(|source| SpoolError::File { path: config.path, source })?;
+        Ok((Self { commands, appended, refused }, thread))
+    }
+
+    /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
+    pub fn append(&self, frame: Frame) {
+        if let Err(TrySendError::Full(Command::Append(frame))) =
+            self.commands.try_send(Command::Append(frame))
+        {
+            self.refused.fetch_add(frame.samples.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes whenever a frame was committed.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.appended.clone()
+    }
+
+    /// See [`Store::claim`].
+    pub async fn claim(&self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
+        let sink = sink.to_owned();
+        self.ask(|reply| Command::Claim { sink, samples, reply }).await
+    }
+
+    /// See [`Store::settle`].
+    pub async fn settle(&self, sink: &str, done: Settlement) -> Result<(), SpoolError> {
+        let sink = sink.to_owned();
+        self.ask(|reply| Command::Settle { sink, done, reply }).await
+    }
+
+    /// See [`Store::note_trouble`].
+    pub fn note_trouble(&self, sink: &str, error: Option<String>, next: Option<UnixNanos>) {
+        // With a full queue the note is left out: it is for people, and the next one is near.
+        let _ = self.commands.try_send(Command::Trouble { sink: sink.to_owned(), error, next });
+    }
+
+    /// Ends the thread, after what is queued is done.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command = command(reply);
+        // The queue is full only while the disk stalls: wait without blocking the other tasks.
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) => command = back,
+                Err(TrySendError::Disconnected(_)) => return Err(SpoolError::Stopped),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        answer.await.unwrap_or(Err(SpoolError::Stopped))
+    }
+}
+
+fn lock(config: &Config) -> Result<File, SpoolError> {
+    let path = with_suffix(&config.path, ".lock");
+    let failed = |source| SpoolError::File { path: path.clone(), source };
+    if let Some(folder) = config.path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| SpoolError::File { path: folder.to_owned(), source })?;
+    }
+    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SpoolError::Locked { path: config.path.clone() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(SpoolError::File { path, source }),
+    }
+}
+
+/// Opens the file; one that is damaged is moved aside and a new one begun.
+fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> Result<Store, SpoolError> {
+    let attempt = || {
+        let mut store = Store::open(config.clone(), boot_id.to_owned())?;
+        store.register(sinks)?;
+        Ok(store)
+    };
+    match attempt() {
+        Err(error) if SpoolError::is_damage(&error) => {
+            let aside = move_aside(&config.path, clock.now())?;
+            tracing::error!(
+                spool = %config.path.display(), moved_to = %aside.display(), %error,
+                "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
+            );
+            attempt()
+        }
+        opened => opened,
+    }
+}
+
+struct Worker {
+    /// None while a damaged file could not be replaced.
+    store: Option<Store>,
+    config: Config,
+    boot_id: String,
+    sinks: Vec<String>,
+    clock: Arc<dyn Clock>,
+    announce: watch::Sender<u64>,
+    refused: Arc<AtomicU64>,
+    waiting: VecDeque<Frame>,
+    lost: u64,
+    failing: bool,
+    _lock: File,
+}
+
+impl Worker {
+    fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let command =
+                if self.failing { commands.recv_timeout(RETRY) } else { commands.recv().map_err(Into::into) };
+            match command {
+                Ok(Command::Append(frame)) => {
+                    self.waiting.push_back(frame);
+                    self.keep();
+                }
+                Ok(Command::Claim { sink, samples, reply }) => {
+                    let answer = self.with_store(|store, _| store.claim(&sink, samples));
+                    let _ = reply.send(answer);
+                }
+                Ok(Command::Settle { sink, done, reply }) => {
+                    let answer = self.with_store(|store, now| store.settle(&sink, done, now));
+                    let _ = reply.send(answer);
+                }
+                Ok(Command::Trouble { sink, error, next }) => {
+                    let noted = self.with_store(|store, _| store.note_trouble(&sink, error.as_deref(), next));
+                    if let Err(error) = noted {
+                        tracing::debug!(%error, "the state of a sink could not be noted");
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.keep(),
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.keep();
+        if let Some(frames) = Some(self.waiting.len()).filter(|frames| *frames > 0) {
+            tracing::error!(frames, "the spool could not be written; frames in memory are lost");
+        }
+    }
+
+    /// Runs one operation; on damage the file is replaced, and the error given on.
+    fn with_store<T>(
+        &mut self,
+        act: impl FnOnce(&mut Store, UnixNanos) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
+        let now = self.clock.now();
+        if self.store.is_none() {
+            self.store = Some(open(&self.config, &self.boot_id, &self.sinks, &*self.clock)?);
+        }
+        let Some(store) = self.store.as_mut() else { return Err(SpoolError::Stopped) };
+        let result = act(store, now);
+        if let Err(error) = &result
+            && error.is_damage()
+        {
+            tracing::error!(%error, "the spool is damaged");
+            self.store = None;
+            self.store = open(&self.config, &self.boot_id, &self.sinks, &*self.clock).ok();
+        }
+        result
+    }
+
+    /// Writes what waits in memory, oldest first.
+    fn keep(&mut self) {
+        while let Some(frame) = self.waiting.pop_front() {
+            match self.with_store(|store, now| store.append(&frame, now)) {
+                Ok(()) => {
+                    if self.failing {
+                        tracing::info!(spool = %self.config.path.display(), "the spool can be written again");
+                    }
+                    self.failing = false;
+                    self.announce.send_modify(|count| *count = count.wrapping_add(1));
+                }
+                Err(error) => {
+                    if !self.failing {
+                        tracing::error!(%error, "the spool cannot be written; rows wait in memory");
+                    }
+                    self.failing = true;
+                    self.waiting.push_front(frame);
+                    break;
+                }
+            }
+        }
+        while self.waiting.len() > RING {
+            let samples = self.waiting.pop_front().map_or(0, |frame| frame.samples.len() as u64);
+            self.lost = self.lost.saturating_add(samples);
+        }
+        self.count_lost();
+    }
+
+    fn count_lost(&mut self) {
+        self.lost = self.lost.saturating_add(self.refused.swap(0, Ordering::Relaxed));
+        let lost = self.lost;
+        if lost > 0 && !self.failing && self.with_store(|store, _| store.count_lost(lost)).is_ok() {
+            tracing::error!(
+                samples = lost,
+                "rows were lost: the spool could not be written and memory was full"
+            );
+            self.lost = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

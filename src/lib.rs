@@ -18,3 +18,7 @@ pub mod secret;
 pub mod settings;
 
 pub mod spool;
+
+pub mod encode;
+pub mod http_client;
+pub mod sinks;

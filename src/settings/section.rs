@@ -213,22 +213,23 @@ impl<'a> Section<'a> {
 
     /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
     pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.optional_text(key);
-        let file = self.optional_text(file_key);
-        match (inline, file) {
-            (Some(_), Some(_)) => {
-                self.mistake(key, format!("and {file_key} are both given; expected one of them"));
+        let inline = self.optional_text(key).map(Secret::new);
+        let file = self.file(file_key).map(|text| Secret::new(text.trim_end_matches(['\n', '\r'])));
+        if self.peek(key).is_some() && self.peek(file_key).is_some() {
+            self.mistake(key, format!("and {file_key} are both given; expected one of them"));
+        }
+        inline.or(file)
+    }
+
+    /// The content of the file that `key` names.
+    pub fn file(&self, key: &'static str) -> Option<String> {
+        let path = self.optional_text(key)?;
+        match (self.document.outside.file)(Path::new(&path)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.mistake(key, format!("cannot be read: {error}; expected a readable file"));
                 None
             }
-            (Some(text), None) => Some(Secret::new(text)),
-            (None, Some(file)) => match (self.document.outside.file)(Path::new(&file)) {
-                Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
-                Err(error) => {
-                    self.mistake(file_key, format!("cannot be read: {error}; expected a readable file"));
-                    None
-                }
-            },
-            (None, None) => None,
         }
     }
 

@@ -50,9 +50,8 @@ fn a_damaged_file_is_moved_aside_and_the_agent_goes_on() {
     spool.stop();
     thread.join().unwrap();
     assert_eq!(Status::read(&config.path).unwrap().frames, 1);
-    let names = std::fs::read_dir(folder.path().join("deep")).unwrap();
-    let damaged =
-        names.filter(|name| name.as_ref().unwrap().path().to_string_lossy().contains("db.damaged-"));
+    let names = crate::host::Host::new(folder.path()).list("/deep").unwrap();
+    let damaged = names.iter().filter(|name| name.starts_with("spool.db.damaged-"));
     assert_eq!(damaged.count(), 1);
 }
 

@@ -1,0 +1,178 @@
+//! The one HTTP client of all sinks: bounded in time and size, no retries and no redirects of its
+//! own, and the meaning of an answer's status.
+//!
+//! Redirects are not followed because a token must not be carried to another server; retries are
+//! the sender's. An answer is read up to [`LARGEST_ANSWER`]; what is beyond is of no use.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+
+use crate::clock::Clock;
+use crate::metric::UnixNanos;
+use crate::settings::Section;
+
+mod settings;
+
+pub use settings::HttpConfig;
+
+/// Bytes of an answer that are read.
+const LARGEST_ANSWER: usize = 64 << 10;
+/// A server that asks for more patience than this is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// A client for one sink.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    headers: HeaderMap,
+    timeout: Duration,
+    gzip: bool,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// What `Retry-After` asks for.
+    pub retry_after: Option<Duration>,
+    /// The beginning of the body.
+    pub body: String,
+}
+
+/// What a status means for a batch, whatever the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// 2xx.
+    Accepted,
+    /// 400, 422: something in the batch is wrong.
+    Malformed,
+    /// 413.
+    TooLarge,
+    /// 408, 425, 429, 5xx: later.
+    Busy,
+    /// 401, 403, 404, redirects and whatever else a person must mend: the data is kept meanwhile.
+    Denied,
+}
+
+impl Answer {
+    /// What it means.
+    pub fn meaning(&self) -> Meaning {
+        match self.status {
+            200..=299 => Meaning::Accepted,
+            400 | 422 => Meaning::Malformed,
+            413 => Meaning::TooLarge,
+            408 | 425 | 429 | 500..=599 => Meaning::Busy,
+            _ => Meaning::Denied,
+        }
+    }
+
+    /// Status and body in one line, for people.
+    pub fn summary(&self) -> String {
+        let words: Vec<&str> = self.body.split_whitespace().collect();
+        let text: String = words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect();
+        let hint = match self.status {
+            300..=399 => ": redirects are not followed; set the final URL",
+            401 | 403 => ": check the token or password and its rights",
+            404 => ": check the URL and that the database, bucket and organisation exist",
+            _ => "",
+        };
+        format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
+    }
+}
+
+impl HttpClient {
+    /// Posts a body; compresses it if the sink wants that. The error says why there is no answer.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        clock: &dyn Clock,
+    ) -> Result<Answer, String> {
+        let mut request =
+            self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
+        let body = if self.gzip {
+            request = request.header("content-encoding", "gzip");
+            gzip(&body)
+        } else {
+            body
+        };
+        let mut response = request.body(Bytes::from(body)).send().await.map_err(reason)?;
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| parse_retry_after(text, clock.now()));
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        // The status is what counts: a body that breaks off changes nothing.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= LARGEST_ANSWER {
+                body.truncate(LARGEST_ANSWER);
+                break;
+            }
+        }
+        Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+}
+
+/// Seconds, or a date (RFC 9110); at most an hour.
+fn parse_retry_after(text: &str, now: UnixNanos) -> Option<Duration> {
+    let text = text.trim();
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        UnixNanos::default().plus(date).since(now)
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    // Writing into memory does not fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
+}
+
+/// Why a request failed, with its causes and without the URL, which may hold a password.
+fn reason(error: reqwest::Error) -> String {
+    let mut text = match (error.is_timeout(), error.is_connect()) {
+        (true, _) => "timed out".to_owned(),
+        (_, true) => "cannot connect".to_owned(),
+        _ => "the request failed".to_owned(),
+    };
+    let error = error.without_url();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// Reads a table of headers.
+fn headers(section: &Section<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in section.pairs() {
+        let parsed = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
+        if let (Ok(name), Ok(mut value)) = parsed {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        } else {
+            section.mistake(
+                &name,
+                "is not a header; expected a name of letters and dashes, and one line of text",
+            );
+        }
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! What may be set for an HTTP sink, and the client that comes of it.
+
+use std::time::Duration;
+
+use super::{HttpClient, headers};
+use crate::settings::Section;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Builds clients from a sink's table.
+pub struct HttpConfig;
+
+impl HttpConfig {
+    /// Reads `timeout`, `compression`, `proxy`, `headers` and `tls`. None if the file has mistakes
+    /// there; they are noted.
+    pub fn client(section: &Section<'_>) -> Option<HttpClient> {
+        // Without this, building a client that may speak TLS panics. A second call changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let timeout = section.duration("timeout", 30 * SECOND, SECOND / 10..=600 * SECOND);
+        let gzip = section.choice("compression", true, &[("gzip", true), ("none", false)]);
+        let own = section.section("headers");
+        let headers = headers(&own);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("dunlin/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(timeout.min(10 * SECOND))
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(90))
+            .tls_version_min(reqwest::tls::Version::TLS_1_2);
+        if let Some(proxy) = section.optional_text("proxy") {
+            match reqwest::Proxy::all(&proxy) {
+                Ok(proxy) => builder = builder.proxy(proxy),
+                Err(_) => {
+                    section.mistake("proxy", "is not a proxy; expected a URL, such as \"http://proxy:3128\"");
+                }
+            }
+        }
+        let tls = section.section("tls");
+        builder = with_tls(builder, &tls);
+        tls.finish();
+        match builder.build() {
+            Ok(client) => Some(HttpClient { client, headers, timeout, gzip }),
+            Err(error) => {
+                section.mistake("tls", format!("cannot be used: {}", super::reason(error)));
+                None
+            }
+        }
+    }
+}
+
+fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Section<'_>) -> reqwest::ClientBuilder {
+    if let Some(text) = tls.file("ca_file") {
+        match reqwest::Certificate::from_pem_bundle(text.as_bytes()) {
+            Ok(list) if !list.is_empty() => builder = builder.tls_certs_only(list),
+            _ => tls.mistake("ca_file", "holds no certificate; expected PEM"),
+        }
+    }
+    match (tls.file("cert_file"), tls.file("key_file")) {
+        (Some(certificate), Some(key)) => {
+            match reqwest::Identity::from_pem(format!("{certificate}\n{key}").as_bytes()) {
+                Ok(identity) => builder = builder.identity(identity),
+                Err(_) => {
+                    tls.mistake("cert_file", "and key_file do not make an identity; expected PEM of both");
+                }
+            }
+        }
+        (Some(_), None) => tls.mistake("cert_file", "is given without key_file; expected both"),
+        (None, Some(_)) => tls.mistake("key_file", "is given without cert_file; expected both"),
+        (None, None) => {}
+    }
+    if tls.truth("insecure", false) {
+        builder = builder.tls_danger_accept_invalid_certs(true).tls_danger_accept_invalid_hostnames(true);
+    }
+    builder
+}

@@ -1,0 +1,133 @@
+//! Rows into a file or to standard output: the sink that needs no server.
+//!
+//! A file is appended to and, when it has grown beyond `max_size`, renamed to `NAME.1` (and that to
+//! `NAME.2`, and so on up to `max_files`). A batch is written whole or not at all: after a full disk
+//! the file ends where it ended before. Writing happens outside the agent's own thread, so that a
+//! reader that does not read holds up nobody else.
+
+use std::fs::File as StdFile;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Delivering, Delivery, Sink};
+use crate::encode::{FORMATS, Format};
+use crate::metric::Sample;
+use crate::settings::Section;
+
+/// What it is.
+pub(super) const SUMMARY: &str = "Standard output or a rotated file, as line protocol, JSON lines or a table.";
+
+/// Writes rows to a file.
+struct File {
+    target: Arc<Target>,
+    format: Format,
+}
+
+struct Target {
+    /// None: standard output.
+    path: Option<PathBuf>,
+    max_size: u64,
+    max_files: u64,
+}
+
+/// Reads `[[sinks.file]]`.
+pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
+    let path = section.required_text("path", "a path, or \"-\" for standard output");
+    let format = section.choice("format", Format::Influx, &FORMATS);
+    let max_size = section.bytes("max_size", 64 << 20, 4 << 10);
+    let max_files = section.number("max_files", 4, 1..=1000);
+    let path = Some(path?).filter(|path| path != "-").map(PathBuf::from);
+    Some(Box::new(File { target: Arc::new(Target { path, max_size, max_files }), format }))
+}
+
+impl Sink for File {
+    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
+        let mut text = Vec::new();
+        for sample in samples {
+            self.format.write(sample, &mut text);
+        }
+        let target = self.target.clone();
+        Box::pin(async move {
+            let written = tokio::task::spawn_blocking(move || target.write(&text)).await;
+            match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                Ok(()) => Delivery::accepted(),
+                Err(error) => Delivery::later(format!("cannot write: {error}")),
+            }
+        })
+    }
+}
+
+impl Target {
+    fn write(&self, text: &[u8]) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            let mut out = io::stdout().lock();
+            out.write_all(text)?;
+            return out.flush();
+        };
+        let mut file = StdFile::options().create(true).append(true).open(path)?;
+        let mut length = file.metadata()?.len();
+        if length > 0 && length.saturating_add(text.len() as u64) > self.max_size {
+            self.rotate(path)?;
+            file = StdFile::options().create(true).append(true).open(path)?;
+            length = 0;
+        }
+        file.write_all(text).inspect_err(|_| {
+            // Half a batch would be written again whole.
+            let _ = file.set_len(length);
+        })
+    }
+
+    fn rotate(&self, path: &Path) -> io::Result<()> {
+        let numbered = |number: u64| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{number}"));
+            PathBuf::from(name)
+        };
+        for number in (1..self.max_files).rev() {
+            match std::fs::rename(numbered(number), numbered(number.saturating_add(1))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        std::fs::rename(path, numbered(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, Format, PathBuf, Sink, Target};
+    use crate::host::Host;
+    use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
+    use crate::sinks::Delivery;
+
+    fn sink(path: PathBuf, max_size: u64) -> File {
+        let target = Target { path: Some(path), max_size, max_files: 2 };
+        File { target: target.into(), format: Format::Influx }
+    }
+
+    fn sample(number: u64) -> Sample {
+        let fields = Fields::new().with("v", number);
+        Sample { measurement: Text::of("m"), tags: Tags::default(), fields, time: UnixNanos(7) }
+    }
+
+    #[tokio::test]
+    async fn rows_are_appended_and_the_file_is_rotated() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = sink(folder.path().join("rows"), 20);
+        for number in 0..5 {
+            assert_eq!(sink.deliver(&[sample(number)]).await, Delivery::accepted());
+        }
+        let host = Host::new(folder.path());
+        assert_eq!(host.list("/").unwrap(), ["rows", "rows.1", "rows.2"]);
+        assert_eq!(host.read("/rows").unwrap(), "m v=4i 7\n");
+        assert_eq!(host.read("/rows.1").unwrap(), "m v=2i 7\nm v=3i 7\n");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_kept() {
+        let mut sink = sink(PathBuf::from("/nowhere/rows"), 100);
+        let delivery = sink.deliver(&[sample(1)]).await;
+        assert!(matches!(delivery, Delivery::Later { denied: false, .. }), "{delivery:?}");
+    }
+}

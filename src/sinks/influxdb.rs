@@ -1,0 +1,231 @@
+//! InfluxDB, versions 1, 2 and 3 (and what speaks like it), by HTTP and line protocol.
+//!
+//! Time stamps go out in nanoseconds with an explicit precision: version 3 would guess. The body is
+//! compressed with gzip, the only compression that all versions take. With several URLs the next one
+//! is tried when one does not answer or is down; the one that answered is asked first next time.
+//! What an answer means is in `answer.rs`.
+
+mod answer;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::{Delivering, Delivery, Sink};
+use crate::clock::SystemClock;
+use crate::encode::line::{self, Unsigned};
+use crate::http_client::{Answer, HttpClient, HttpConfig};
+use crate::metric::Sample;
+use crate::secret::Secret;
+use crate::settings::Section;
+
+/// What it is.
+pub(super) const SUMMARY: &str = "InfluxDB 1, 2 or 3 and compatible servers, by line protocol over HTTP.";
+
+/// Which write API is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Api {
+    V1,
+    V2,
+    V3,
+}
+
+/// Writes rows to InfluxDB.
+struct Influxdb {
+    client: HttpClient,
+    /// Complete write URLs; the current one first.
+    urls: Vec<String>,
+    authorization: Option<HeaderValue>,
+    api: Api,
+    unsigned: Unsigned,
+    /// Version 1: what creates the database, and where.
+    create: Option<(String, Vec<u8>)>,
+}
+
+/// Reads `[[sinks.influxdb]]`.
+pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
+    let api = section.choice("api", Api::V2, &[("v1", Api::V1), ("v2", Api::V2), ("v3", Api::V3)]);
+    let policies = [("clip", Unsigned::Clip), ("keep", Unsigned::Keep)];
+    let unsigned = section.choice("unsigned", Unsigned::Clip, &policies);
+    let query = target(section, api);
+    let authorization = authorization(section, api);
+    let client = HttpConfig::client(section);
+    let bases = bases(section);
+    let (query, client) = (query?, client?);
+    let first = bases.first()?;
+    let create = query.create.map(|statement| (format!("{first}/query"), statement));
+    let urls = bases.iter().map(|base| format!("{base}{}", query.path)).collect();
+    Some(Box::new(Influxdb { client, urls, authorization, api, unsigned, create }))
+}
+
+/// Where on the server rows go.
+struct Target {
+    path: String,
+    create: Option<Vec<u8>>,
+}
+
+fn target(section: &Section<'_>, api: Api) -> Option<Target> {
+    let encode = |pairs: &[(&str, &str)]| {
+        // A URL of our own, for its encoding of query parameters.
+        let url = reqwest::Url::parse_with_params("http://h/", pairs).ok()?;
+        Some(url.query().unwrap_or_default().to_owned())
+    };
+    match api {
+        Api::V1 => {
+            let database = section.required_text("database", "the database's name (api = \"v1\")");
+            let policy = section.text("retention_policy", "");
+            let create = section.truth("create_database", true);
+            let database = database?;
+            let mut pairs = vec![("db", database.as_str()), ("precision", "ns")];
+            if !policy.is_empty() {
+                pairs.push(("rp", policy.as_str()));
+            }
+            let quoted = database.replace('\\', "\\\\").replace('"', "\\\"");
+            let statement = encode(&[("q", &format!("CREATE DATABASE \"{quoted}\""))])?;
+            let create = create.then(|| statement.into_bytes());
+            Some(Target { path: format!("/write?{}", encode(&pairs)?), create })
+        }
+        Api::V2 => {
+            let org = section.required_text("org", "the organisation's name (api = \"v2\")");
+            let bucket = section.required_text("bucket", "the bucket's name (api = \"v2\")");
+            let query = encode(&[("org", &org?), ("bucket", &bucket?), ("precision", "ns")])?;
+            Some(Target { path: format!("/api/v2/write?{query}"), create: None })
+        }
+        Api::V3 => {
+            let database = section.required_text("database", "the database's name (api = \"v3\")")?;
+            let query = encode(&[("db", &database), ("precision", "nanosecond"), ("accept_partial", "true")])?;
+            Some(Target { path: format!("/api/v3/write_lp?{query}"), create: None })
+        }
+    }
+}
+
+fn authorization(section: &Section<'_>, api: Api) -> Option<HeaderValue> {
+    let token = section.secret("token", "token_file");
+    let username = section.optional_text("username");
+    let password = section.secret("password", "password_file");
+    let text = match (token, username) {
+        (Some(_), Some(_)) => {
+            section.mistake("username", "and a token are both given; expected one way to prove who you are");
+            return None;
+        }
+        (Some(token), None) if api == Api::V3 => format!("Bearer {}", token.expose()),
+        (Some(token), None) => format!("Token {}", token.expose()),
+        (None, Some(username)) => {
+            let password = password.unwrap_or_else(|| Secret::new(""));
+            format!("Basic {}", base64(format!("{username}:{}", password.expose()).as_bytes()))
+        }
+        (None, None) => return None,
+    };
+    let Ok(mut value) = HeaderValue::try_from(text) else {
+        section.mistake("token", "cannot be sent; expected one line of printable characters");
+        return None;
+    };
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn bases(section: &Section<'_>) -> Vec<String> {
+    let urls = section.texts("urls", &[]);
+    if urls.is_empty() {
+        section.mistake("urls", "is missing; expected at least one, such as [\"http://influx.example.com:8086\"]");
+    }
+    let valid = |text: &String| match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.password().is_none() && url.query().is_none() => {
+            Some(text.trim_end_matches('/').to_owned())
+        }
+        Ok(url) if url.password().is_some() => {
+            section.mistake("urls", "holds a password; expected username and password_file instead");
+            None
+        }
+        _ => {
+            section.mistake("urls", "holds what is no server; expected http:// or https://, a host and a port");
+            None
+        }
+    };
+    urls.iter().filter_map(valid).collect()
+}
+
+/// RFC 4648, with padding. Forty characters of password do not need a library.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4_usize {
+            let index = (bits >> (18 - 6 * place)) & 63;
+            let letter = LETTERS.get(index as usize).copied().unwrap_or(b'A');
+            text.push(if place > chunk.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+impl Influxdb {
+    async fn send(&mut self, samples: &[Sample]) -> Delivery {
+        let (body, rows) = self.encode(samples);
+        if body.is_empty() {
+            return Delivery::accepted();
+        }
+        let mut failures = Vec::new();
+        for _ in 0..self.urls.len() {
+            let Some(url) = self.urls.first().cloned() else { break };
+            let answer = match self.post(&url, body.clone(), "text/plain; charset=utf-8").await {
+                Ok(answer) if answer.status == 404 && self.create_database(&answer).await => {
+                    self.post(&url, body.clone(), "text/plain; charset=utf-8").await
+                }
+                answer => answer,
+            };
+            match answer.map(|answer| answer::verdict(self.api == Api::V3, &answer, &rows)) {
+                Ok(verdict @ Delivery::Later { .. }) => failures.push(verdict),
+                Ok(verdict) => return verdict,
+                Err(reason) => failures.push(Delivery::later(reason)),
+            }
+            self.urls.rotate_left(1);
+        }
+        // All are down. The first answer is as good as any, but a wait that was asked for counts.
+        let asked = |verdict: &Delivery| matches!(verdict, Delivery::Later { wait: Some(_), .. });
+        let at = failures.iter().position(asked).unwrap_or(0);
+        failures.into_iter().nth(at).unwrap_or_else(|| Delivery::later("there is no URL"))
+    }
+
+    /// The lines, and for each line the row it is of.
+    fn encode(&self, samples: &[Sample]) -> (Vec<u8>, Vec<usize>) {
+        let mut body = Vec::with_capacity(samples.len().saturating_mul(256));
+        let mut rows = Vec::with_capacity(samples.len());
+        for (index, sample) in samples.iter().enumerate() {
+            let before = body.len();
+            line::write(sample, self.unsigned, &mut body);
+            if body.len() > before {
+                rows.push(index);
+            }
+        }
+        (body, rows)
+    }
+
+    async fn post(&self, url: &str, body: Vec<u8>, content_type: &'static str) -> Result<Answer, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        self.client.post(url, headers, body, &SystemClock).await
+    }
+
+    /// Creates the database of version 1 if it is what the server misses, and tells whether it did.
+    async fn create_database(&self, answer: &Answer) -> bool {
+        let Some((url, statement)) = &self.create else { return false };
+        if !answer.body.contains("database not found") {
+            return false;
+        }
+        let created = self.post(url, statement.clone(), "application/x-www-form-urlencoded").await;
+        created.is_ok_and(|answer| answer.status == 200 && !answer.body.contains("\"error\""))
+    }
+}
+
+impl Sink for Influxdb {
+    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
+        Box::pin(self.send(samples))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Where rows go: one file (or folder) per kind of sink.
+//!
+//! **The contract.** A sink is handed rows, in the order in which they were collected, and gives a
+//! [`Delivery`]: a verdict for every row, or for the batch as a whole. It encodes and talks; it never
+//! sleeps, never retries, and does not know the spool. Sending the same rows again must be harmless:
+//! an answer may be lost on its way. What a verdict means for the backlog is the sender's to decide.
+//!
+//! To add one: a file here, a `mod` line, a line in the registry.
+
+mod file;
+mod influxdb;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use wildmatch::WildMatch;
+
+use crate::metric::Sample;
+use crate::settings::Section;
+
+/// A row that the server will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Why, in the server's words.
+    pub reason: String,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// Stored, but for those named.
+    Accepted {
+        /// Rows that must not be sent again.
+        rejected: Vec<Rejection>,
+    },
+    /// Stored, but for some that the server counted and did not name.
+    PartlyAccepted {
+        /// How many it left out.
+        rejected: usize,
+        /// Why, in the server's words.
+        reason: String,
+    },
+    /// Something in it is wrong and the server does not say which row. Nothing is stored, or only
+    /// what may be sent again. The sender looks for the row at fault.
+    Malformed {
+        /// The server's words.
+        reason: String,
+    },
+    /// More than the server takes at once.
+    TooLarge {
+        /// The server's words.
+        reason: String,
+    },
+    /// Nothing is known to be stored: keep everything and try again.
+    Later {
+        /// Why.
+        reason: String,
+        /// The server asks not to be asked before.
+        wait: Option<Duration>,
+        /// Whether a person has to mend something first (a token, a database, a URL).
+        denied: bool,
+    },
+}
+
+impl Delivery {
+    /// All rows are stored.
+    pub fn accepted() -> Self {
+        Self::Accepted { rejected: Vec::new() }
+    }
+
+    /// Try again, no sooner and no later than the sender likes.
+    pub fn later(reason: impl Into<String>) -> Self {
+        Self::Later { reason: reason.into(), wait: None, denied: false }
+    }
+}
+
+/// A delivery under way.
+pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
+
+/// Something that takes rows.
+pub trait Sink: Send {
+    /// Encodes and sends these rows, once.
+    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a>;
+}
+
+/// What every sink may be told, besides its own settings.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Rows in one request, at most.
+    pub batch_samples: u64,
+    /// Bytes of rows in one request before compression, at most (about).
+    pub batch_bytes: u64,
+    /// How long rows may wait for others before they are sent.
+    pub flush_interval: Duration,
+    /// The longest pause between two attempts while the sink is in trouble.
+    pub retry_max_delay: Duration,
+    /// Rows older than this are expired and not sent.
+    pub max_age: Option<Duration>,
+    /// Which rows it takes.
+    pub filter: Filter,
+}
+
+/// Which rows a sink takes. A pattern is a glob of measurement names, or `tag=glob`.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone)]
+enum Pattern {
+    Measurement(WildMatch),
+    Tag(String, WildMatch),
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        match text.split_once('=') {
+            Some((key, glob)) => Self::Tag(key.to_owned(), WildMatch::new(glob)),
+            None => Self::Measurement(WildMatch::new(text)),
+        }
+    }
+
+    fn matches(&self, sample: &Sample) -> bool {
+        match self {
+            Self::Measurement(glob) => glob.matches(&sample.measurement),
+            Self::Tag(key, glob) => sample.tags.get(key).is_some_and(|value| glob.matches(value)),
+        }
+    }
+}
+
+impl Filter {
+    /// Takes what some pattern of `include` matches (everything if there is none) and no pattern of
+    /// `exclude` does.
+    pub fn new(include: &[String], exclude: &[String]) -> Self {
+        let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+        Self { include: patterns(include), exclude: patterns(exclude) }
+    }
+
+    /// Whether the sink takes this row.
+    pub fn takes(&self, sample: &Sample) -> bool {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(sample));
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+    }
+}
+
+/// A sink as configured.
+pub struct Configured {
+    /// The name that the user gave it: its backlog is found by it.
+    pub name: String,
+    /// Its kind: the name in the registry.
+    pub kind: &'static str,
+    /// When and what it is given.
+    pub policy: Policy,
+    /// It.
+    pub sink: Box<dyn Sink>,
+}
+
+/// One line of the registry.
+pub struct Entry {
+    /// Its kind: the file's name and `[[sinks.KIND]]`.
+    pub kind: &'static str,
+    /// What it is, one sentence.
+    pub summary: &'static str,
+    make: fn(&Section<'_>) -> Option<Box<dyn Sink>>,
+}
+
+macro_rules! registry {
+    ($($module:ident,)*) => {
+        /// All kinds of sinks.
+        pub static REGISTRY: &[Entry] = &[$(Entry {
+            kind: stringify!($module),
+            summary: $module::SUMMARY,
+            make: $module::from_section,
+        },)*];
+    };
+}
+
+registry! {
+    file,
+    influxdb,
+}
+
+/// Reads `[sinks]`.
+pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
+    let mut all: Vec<Configured> = Vec::new();
+    for entry in REGISTRY {
+        for own in section.sections(entry.kind) {
+            let name = own.required_text("name", "a name of your choice; the backlog is kept under it");
+            let policy = policy(&own);
+            let sink = (entry.make)(&own);
+            if let Some(name) = &name
+                && all.iter().any(|other| other.name == *name)
+            {
+                own.mistake("name", format!("is given to two sinks ({name:?}); expected a name of its own for each"));
+            }
+            own.finish();
+            if let (Some(name), Some(sink)) = (name, sink) {
+                all.push(Configured { name, kind: entry.kind, policy, sink });
+            }
+        }
+    }
+    all
+}
+
+fn policy(section: &Section<'_>) -> Policy {
+    const SECOND: Duration = Duration::from_secs(1);
+    const NEVER: Duration = Duration::ZERO;
+    let max_age = section.duration("max_age", NEVER, NEVER..=3650 * 86_400 * SECOND);
+    Policy {
+        batch_samples: section.number("batch_samples", 5_000, 1..=1_000_000),
+        batch_bytes: section.bytes("batch_bytes", 4 << 20, 1 << 10),
+        flush_interval: section.duration("flush_interval", SECOND, NEVER..=3600 * SECOND),
+        retry_max_delay: section.duration("retry_max_delay", 10 * SECOND, SECOND / 10..=3600 * SECOND),
+        max_age: (max_age > NEVER).then_some(max_age),
+        filter: Filter::new(&section.texts("include", &[]), &section.texts("exclude", &[])),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -21,4 +21,6 @@ pub mod spool;
 
 pub mod encode;
 pub mod http_client;
+pub mod sender;
+pub mod shutdown;
 pub mod sinks;

@@ -16,7 +16,8 @@ use crate::metric::Sample;
 use crate::settings::Section;
 
 /// What it is.
-pub(super) const SUMMARY: &str = "Standard output or a rotated file, as line protocol, JSON lines or a table.";
+pub(super) const SUMMARY: &str =
+    "Standard output or a rotated file, as line protocol, JSON lines or a table.";
 
 /// Writes rows to a file.
 struct File {

@@ -91,7 +91,8 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
         }
         Api::V3 => {
             let database = section.required_text("database", "the database's name (api = \"v3\")")?;
-            let query = encode(&[("db", &database), ("precision", "nanosecond"), ("accept_partial", "true")])?;
+            let query =
+                encode(&[("db", &database), ("precision", "nanosecond"), ("accept_partial", "true")])?;
             Some(Target { path: format!("/api/v3/write_lp?{query}"), create: None })
         }
     }
@@ -125,10 +126,17 @@ fn authorization(section: &Section<'_>, api: Api) -> Option<HeaderValue> {
 fn bases(section: &Section<'_>) -> Vec<String> {
     let urls = section.texts("urls", &[]);
     if urls.is_empty() {
-        section.mistake("urls", "is missing; expected at least one, such as [\"http://influx.example.com:8086\"]");
+        section.mistake(
+            "urls",
+            "is missing; expected at least one, such as [\"http://influx.example.com:8086\"]",
+        );
     }
     let valid = |text: &String| match reqwest::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.password().is_none() && url.query().is_none() => {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.password().is_none()
+                && url.query().is_none() =>
+        {
             Some(text.trim_end_matches('/').to_owned())
         }
         Ok(url) if url.password().is_some() => {
@@ -136,7 +144,8 @@ fn bases(section: &Section<'_>) -> Vec<String> {
             None
         }
         _ => {
-            section.mistake("urls", "holds what is no server; expected http:// or https://, a host and a port");
+            section
+                .mistake("urls", "holds what is no server; expected http:// or https://, a host and a port");
             None
         }
     };

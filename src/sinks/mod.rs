@@ -195,7 +195,10 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
             if let Some(name) = &name
                 && all.iter().any(|other| other.name == *name)
             {
-                own.mistake("name", format!("is given to two sinks ({name:?}); expected a name of its own for each"));
+                own.mistake(
+                    "name",
+                    format!("is given to two sinks ({name:?}); expected a name of its own for each"),
+                );
             }
             own.finish();
             if let (Some(name), Some(sink)) = (name, sink) {

@@ -33,8 +33,12 @@ pub(super) fn verdict(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
         Meaning::Busy if answer.status == 500 && answer.body.contains("max request size") => {
             Delivery::TooLarge { reason: answer.summary() }
         }
-        Meaning::Busy => Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: false },
-        Meaning::Denied => Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: true },
+        Meaning::Busy => {
+            Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: false }
+        }
+        Meaning::Denied => {
+            Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: true }
+        }
     }
 }
 
@@ -91,7 +95,10 @@ mod tests {
     fn a_partial_write_counts_what_was_dropped() {
         let bodies = [
             (400, "{\"error\":\"partial write: field type conflict: input field \\\"v\\\" dropped=2\"}"),
-            (422, "{\"code\":\"unprocessable entity\",\"message\":\"failure writing points to database: partial write: points beyond retention policy dropped=2\"}"),
+            (
+                422,
+                "{\"code\":\"unprocessable entity\",\"message\":\"failure writing points to database: partial write: points beyond retention policy dropped=2\"}",
+            ),
         ];
         for (status, body) in bodies {
             let verdict = check(false, status, body);
@@ -121,9 +128,13 @@ mod tests {
     #[test]
     fn trouble_keeps_everything() {
         let wait = Some(Duration::from_secs(3));
-        for (status, denied) in [(401, true), (403, true), (404, true), (307, true), (429, false), (503, false)] {
+        for (status, denied) in
+            [(401, true), (403, true), (404, true), (307, true), (429, false), (503, false)]
+        {
             match check(false, status, "x") {
-                Delivery::Later { wait: asked, denied: found, .. } => assert_eq!((asked, found), (wait, denied)),
+                Delivery::Later { wait: asked, denied: found, .. } => {
+                    assert_eq!((asked, found), (wait, denied));
+                }
                 verdict => panic!("{status}: {verdict:?}"),
             }
         }
@@ -132,6 +143,9 @@ mod tests {
     #[test]
     fn too_large_is_said_in_two_ways() {
         assert!(matches!(check(false, 413, ""), Delivery::TooLarge { .. }));
-        assert!(matches!(check(true, 500, "max request size (10 bytes) exceeded"), Delivery::TooLarge { .. }));
+        assert!(matches!(
+            check(true, 500, "max request size (10 bytes) exceeded"),
+            Delivery::TooLarge { .. }
+        ));
     }
 }

@@ -1,0 +1,135 @@
+//! Pure: the rows of a claim that a sink is to be sent, and where each of them lies in the spool.
+
+use std::time::Duration;
+
+use crate::metric::{Sample, UnixNanos, Value};
+use crate::sinks::Policy;
+use crate::spool::{Claim, Position, decode};
+
+/// The rows of a claim.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    /// Rows to send, in order.
+    pub(super) samples: Vec<Sample>,
+    /// For each of them, its place among all samples of the claim.
+    places: Vec<u64>,
+    /// For each frame: sequence number, samples settled before, samples of the claim in it.
+    frames: Vec<(i64, u64, u64)>,
+    /// Places of rows that are too old, in order.
+    expired: Vec<u64>,
+    /// Places of rows that cannot be read, in order.
+    unreadable: Vec<u64>,
+    /// All samples of the claim.
+    total: u64,
+}
+
+/// What became of the first rows of a load without being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passed {
+    /// The place in the spool behind them.
+    pub(super) end: Position,
+    /// Not meant for the sink.
+    pub(super) filtered: u64,
+    /// Too old.
+    pub(super) expired: u64,
+    /// Not readable: damage within a frame.
+    pub(super) unreadable: u64,
+}
+
+impl Load {
+    /// Reads the frames; damaged ones are told to `on_damage` and their rows passed over.
+    pub(super) fn new(claim: &Claim, policy: &Policy, now: UnixNanos, on_damage: impl Fn(i64, &str)) -> Self {
+        let mut load = Self::default();
+        let oldest = policy.max_age.map(|age: Duration| now.minus(age));
+        for frame in &claim.frames {
+            let count = frame.samples.saturating_sub(frame.skip);
+            load.frames.push((frame.seq, frame.skip, count));
+            let decoded = decode(&frame.payload, frame.first_time);
+            let whole = decoded.and_then(|samples| {
+                let fits = samples.len() as u64 == frame.samples;
+                fits.then_some(samples)
+                    .ok_or_else(|| format!("it has not the {} rows it claims", frame.samples))
+            });
+            match whole {
+                Ok(samples) => {
+                    let skip = usize::try_from(frame.skip).unwrap_or(usize::MAX);
+                    for (place, sample) in (load.total..).zip(samples.into_iter().skip(skip)) {
+                        if !policy.filter.takes(&sample) {
+                            continue;
+                        }
+                        if oldest.is_some_and(|oldest| sample.time < oldest) {
+                            load.expired.push(place);
+                            continue;
+                        }
+                        load.samples.push(sample);
+                        load.places.push(place);
+                    }
+                }
+                Err(reason) => {
+                    on_damage(frame.seq, &reason);
+                    load.unreadable.extend(load.total..load.total.saturating_add(count));
+                }
+            }
+            load.total = load.total.saturating_add(count);
+        }
+        load
+    }
+
+    /// What was passed over when the first `sent` rows to send are settled: all rows before the next
+    /// one that is not.
+    pub(super) fn passed(&self, sent: usize) -> Passed {
+        let until = self.places.get(sent).copied().unwrap_or(self.total);
+        let before = |places: &[u64]| places.partition_point(|place| *place < until) as u64;
+        let (expired, unreadable) = (before(&self.expired), before(&self.unreadable));
+        let filtered = until.saturating_sub(sent as u64).saturating_sub(expired).saturating_sub(unreadable);
+        Passed { end: self.position(until), filtered, expired, unreadable }
+    }
+
+    fn position(&self, place: u64) -> Position {
+        let mut before = 0_u64;
+        let mut end = Position { seq: 0, offset: 0 };
+        for (seq, skip, count) in &self.frames {
+            let inside = place.saturating_sub(before).min(*count);
+            end = Position { seq: *seq, offset: skip.saturating_add(inside) };
+            before = before.saturating_add(*count);
+            if place < before {
+                break;
+            }
+        }
+        end
+    }
+
+    /// Whether the claim held nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// How many of the rows from `start` make one request.
+    pub(super) fn cut(&self, start: usize, samples: u64, bytes: u64) -> usize {
+        let mut size = 0_u64;
+        let mut count = 0_u64;
+        for sample in self.samples.iter().skip(start) {
+            size = size.saturating_add(about_bytes(sample));
+            if count > 0 && (count >= samples || size > bytes) {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        start.saturating_add(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+}
+
+/// About the bytes of a row as text.
+fn about_bytes(sample: &Sample) -> u64 {
+    let tags: usize = sample.tags.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+    let value = |value: &Value| match value {
+        Value::Text(text) => text.len() + 2,
+        Value::Bool(_) => 5,
+        Value::I64(_) | Value::U64(_) | Value::F64(_) => 10,
+    };
+    let fields: usize = sample.fields.iter().map(|(name, field)| name.len() + value(field) + 2).sum();
+    (sample.measurement.len() + tags + fields + 21) as u64
+}
+
+#[cfg(test)]
+mod tests;

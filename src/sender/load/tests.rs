@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use super::{Load, Passed};
+use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
+use crate::sinks::{Filter, Policy};
+use crate::spool::{Claim, ClaimedFrame, Position, encode};
+
+fn policy() -> Policy {
+    Policy {
+        batch_samples: 100,
+        batch_bytes: 1 << 20,
+        flush_interval: Duration::ZERO,
+        retry_max_delay: Duration::from_secs(1),
+        max_age: Some(Duration::from_secs(10)),
+        filter: Filter::new(&[], &["swap".into()]),
+    }
+}
+
+/// Rows by letter: m is sent, s is filtered, o is too old.
+fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
+    let row = |letter: char| Sample {
+        measurement: Text::of(if letter == 's' { "swap" } else { "mem" }),
+        tags: Tags::default(),
+        fields: Fields::new().with("v", 1_i64),
+        time: UnixNanos(if letter == 'o' { 0 } else { 20_000_000_000 }),
+    };
+    let samples: Vec<_> = rows.chars().map(row).collect();
+    let first_time = samples.iter().map(|sample| sample.time).min().unwrap();
+    ClaimedFrame { seq, first_time, samples: samples.len() as u64, skip, payload: encode(&samples) }
+}
+
+fn load(frames: Vec<ClaimedFrame>) -> Load {
+    Load::new(&Claim { frames, more: false }, &policy(), UnixNanos(25_000_000_000), |_, _| {})
+}
+
+fn passed(seq: i64, offset: u64, filtered: u64, expired: u64, unreadable: u64) -> Passed {
+    Passed { end: Position { seq, offset }, filtered, expired, unreadable }
+}
+
+#[test]
+fn what_lies_before_the_next_unsent_row_is_passed() {
+    let load = load(vec![frame(5, 0, "smosm"), frame(6, 2, "mmsm"), frame(9, 0, "s")]);
+    assert_eq!(load.samples.len(), 3);
+    assert_eq!(load.passed(0), passed(5, 1, 1, 0, 0));
+    assert_eq!(load.passed(1), passed(5, 4, 2, 1, 0));
+    assert_eq!(load.passed(2), passed(6, 3, 3, 1, 0));
+    assert_eq!(load.passed(3), passed(9, 1, 4, 1, 0));
+}
+
+#[test]
+fn a_damaged_frame_costs_its_own_rows_only() {
+    let mut damaged = frame(2, 1, "mmm");
+    damaged.payload.truncate(8);
+    let mut lying = frame(3, 0, "mm");
+    lying.samples = 5;
+    let load = load(vec![frame(1, 0, "m"), damaged, lying, frame(4, 0, "m")]);
+    assert_eq!(load.samples.len(), 2);
+    assert_eq!(load.passed(1), passed(4, 0, 0, 0, 7));
+    assert_eq!(load.passed(2), passed(4, 1, 0, 0, 7));
+}
+
+#[test]
+fn a_request_is_cut_by_rows_and_by_bytes_and_is_never_empty() {
+    let load = load(vec![frame(1, 0, "mmmmm")]);
+    assert_eq!(load.cut(0, 2, 1 << 20), 2);
+    assert_eq!(load.cut(4, 2, 1 << 20), 5);
+    assert_eq!(load.cut(0, 100, 1), 1);
+    assert_eq!(load.cut(0, 100, 90), 2);
+    assert_eq!(load.cut(5, 100, 90), 5);
+}

@@ -1,0 +1,179 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Sender;
+use crate::clock::{Clock, SystemClock};
+use crate::metric::{Fields, Monotonic, Sample, Tags, Text};
+use crate::shutdown::{Stopper, channel};
+use crate::sinks::{Configured, Delivering, Delivery, Filter, Policy, Sink};
+use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull};
+
+/// A server that answers as its script says.
+type Script = Arc<Mutex<dyn FnMut(&[u64]) -> Delivery + Send>>;
+
+struct Scripted(Script);
+
+fn numbers(samples: &[Sample]) -> Vec<u64> {
+    let number = |sample: &Sample| match sample.fields.get("number") {
+        Some(crate::metric::Value::U64(number)) => *number,
+        other => panic!("{other:?}"),
+    };
+    samples.iter().map(number).collect()
+}
+
+impl Sink for Scripted {
+    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
+        let answer = (self.0.lock().unwrap())(&numbers(samples));
+        Box::pin(async move { answer })
+    }
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    spool: Spool,
+    stopper: Stopper,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn start(policy: Policy, script: impl FnMut(&[u64]) -> Delivery + Send + 'static) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let config = spool::Config {
+        path: folder.path().join("spool.db"),
+        max_size: 1 << 30,
+        max_age: Duration::from_secs(3600),
+        when_full: WhenFull::DropOldest,
+        durability: Durability::Process,
+        keep_delivered: Duration::from_secs(60),
+    };
+    let clock = Arc::new(SystemClock);
+    let (spool, _) = Spool::start(config, "boot".into(), vec!["a".into()], clock.clone()).unwrap();
+    let sink = Box::new(Scripted(Arc::new(Mutex::new(script))));
+    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink };
+    let (stopper, stop) = channel();
+    let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop).run());
+    Bench { folder, spool, stopper, task }
+}
+
+fn policy() -> Policy {
+    Policy {
+        batch_samples: 1000,
+        batch_bytes: 1 << 20,
+        flush_interval: Duration::ZERO,
+        retry_max_delay: Duration::from_millis(20),
+        max_age: None,
+        filter: Filter::default(),
+    }
+}
+
+impl Bench {
+    fn append(&self, numbers: std::ops::Range<u64>) {
+        let time = SystemClock.now();
+        let sample = |number| Sample {
+            measurement: Text::of("mem"),
+            tags: Tags::default(),
+            fields: Fields::new().with("number", number),
+            time,
+        };
+        let samples = numbers.map(sample).collect();
+        self.spool.append(Frame { tick: 0, events: false, monotonic: Monotonic::default(), samples });
+    }
+
+    /// The sink's figures once they satisfy `done`.
+    async fn until(&self, done: impl Fn(&SinkStatus) -> bool) -> SinkStatus {
+        for _ in 0..2_000 {
+            let status = Status::read(&self.folder.path().join("spool.db")).unwrap();
+            let sink = status.sinks.into_iter().next().unwrap();
+            assert!(sink.identity_holds, "{sink:?}");
+            if done(&sink) {
+                return sink;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("it never came to that");
+    }
+}
+
+#[tokio::test]
+async fn rows_arrive_in_order_and_are_settled() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let bench = start(policy(), move |rows| {
+        log.lock().unwrap().extend_from_slice(rows);
+        Delivery::accepted()
+    });
+    bench.append(0..1500);
+    bench.append(1500..1600);
+    let sink = bench.until(|sink| sink.delivered == 1600).await;
+    assert_eq!((sink.pending, sink.rejected), (0, 0));
+    assert_eq!(*seen.lock().unwrap(), (0..1600).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn one_bad_row_is_rejected_alone_in_few_requests() {
+    let requests = Arc::new(Mutex::new(0));
+    let count = requests.clone();
+    let bench = start(policy(), move |rows| {
+        *count.lock().unwrap() += 1;
+        let reason = || "bad row".to_owned();
+        if rows.contains(&617) { Delivery::Malformed { reason: reason() } } else { Delivery::accepted() }
+    });
+    bench.append(0..1000);
+    let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
+    assert_eq!((sink.delivered, sink.rejected), (999, 1));
+    assert!(*requests.lock().unwrap() <= 22, "{} requests", requests.lock().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_halved_and_the_size_is_learnt() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let log = sizes.clone();
+    let bench = start(policy(), move |rows| {
+        log.lock().unwrap().push(rows.len());
+        if rows.len() > 300 { Delivery::TooLarge { reason: "413".into() } } else { Delivery::accepted() }
+    });
+    bench.append(0..1000);
+    bench.until(|sink| sink.delivered == 1000).await;
+    sizes.lock().unwrap().clear();
+    bench.append(0..500);
+    bench.until(|sink| sink.delivered == 1500).await;
+    assert!(sizes.lock().unwrap().iter().all(|size| *size <= 250), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn after_trouble_everything_arrives_and_the_probe_is_small() {
+    let seen = Arc::new(Mutex::new((0, Vec::new(), Vec::new())));
+    let log = seen.clone();
+    let bench = start(policy(), move |rows| {
+        let mut log = log.lock().unwrap();
+        log.0 += 1;
+        log.1.push(rows.len());
+        if log.0 <= 3 {
+            return Delivery::later("down");
+        }
+        log.2.extend_from_slice(rows);
+        Delivery::accepted()
+    });
+    bench.append(0..1000);
+    let sink = bench.until(|sink| sink.delivered == 1000).await;
+    assert_eq!(sink.last_error, None);
+    let log = seen.lock().unwrap();
+    assert_eq!(log.2, (0..1000).collect::<Vec<_>>());
+    assert_eq!(log.1[..4], [1000, 100, 100, 100]);
+}
+
+#[tokio::test]
+async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
+    let bench =
+        start(
+            policy(),
+            |rows| {
+                if rows.contains(&50) { Delivery::later("down") } else { Delivery::accepted() }
+            },
+        );
+    bench.append(0..50);
+    bench.until(|sink| sink.delivered == 50).await;
+    bench.append(50..60);
+    bench.until(|sink| sink.pending == 10 && sink.last_error.is_some()).await;
+    bench.stopper.stop();
+    tokio::time::timeout(Duration::from_secs(5), bench.task).await.unwrap().unwrap();
+}

@@ -14,14 +14,18 @@ pub mod host;
 pub mod collectors;
 pub mod containers;
 
-pub mod clock;
-pub mod secret;
-pub mod settings;
+pub mod sampler;
 
 pub mod spool;
 
-pub mod encode;
-pub mod http_client;
 pub mod sender;
-pub mod shutdown;
+
+pub mod encode;
 pub mod sinks;
+
+pub mod clock;
+pub mod http_client;
+pub mod secret;
+pub mod self_metrics;
+pub mod settings;
+pub mod shutdown;

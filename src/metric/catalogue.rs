@@ -6,6 +6,7 @@
 //! dashboards work; a type that changes is refused by a server that has seen the other one.
 //! A family of measurements is a file below; a new field is a row in it.
 
+mod agent;
 mod container;
 mod host;
 
@@ -183,7 +184,7 @@ impl Measurement {
 
 /// All measurements, by family.
 pub fn all() -> impl Iterator<Item = &'static Measurement> {
-    host::MEASUREMENTS.iter().chain(container::MEASUREMENTS)
+    host::MEASUREMENTS.iter().chain(container::MEASUREMENTS).chain(agent::MEASUREMENTS)
 }
 
 /// The measurement of that name.

@@ -1,0 +1,110 @@
+//! All containers as one part of a pass: who is due, who woke up, who is new.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::housekeeping::{Housekeeping, Rule};
+use super::part::{Part, Pass};
+use crate::collectors::{CollectError, Outcome};
+use crate::containers::{Change, ContainerId, Containers, Update};
+use crate::metric::{Monotonic, Rows};
+
+/// How often the cgroup tree is looked through for what inotify did not tell.
+const RESCAN: Duration = Duration::from_secs(60);
+
+/// Reads containers, each at its own period.
+pub(super) struct ContainerPart {
+    containers: Containers,
+    /// What the runtimes' tasks said.
+    updates: Receiver<Update>,
+    /// Whom they are to be asked about.
+    wants: UnboundedSender<ContainerId>,
+    rule: Rule,
+    longest_power: u32,
+    states: HashMap<ContainerId, Housekeeping>,
+    scanned: Option<Monotonic>,
+}
+
+impl ContainerPart {
+    pub(super) fn new(
+        containers: Containers,
+        updates: Receiver<Update>,
+        wants: UnboundedSender<ContainerId>,
+        rule: Rule,
+        longest_power: u32,
+    ) -> Self {
+        let states = HashMap::new();
+        Self { containers, updates, wants, rule, longest_power, states, scanned: None }
+    }
+
+    /// Takes in who came and who went. Gives those that are new.
+    fn discover(&mut self, at: Monotonic) -> Vec<ContainerId> {
+        let rescan = self.scanned.is_none_or(|then| at.since(then) >= RESCAN);
+        if rescan {
+            self.scanned = Some(at);
+        }
+        let mut new = Vec::new();
+        for change in self.containers.discover(rescan, at) {
+            match change {
+                Change::Appeared(id) => {
+                    self.states.insert(id.clone(), Housekeeping::default());
+                    // Without a runtime's task there is nobody to ask, and its files have to do.
+                    let _ = self.wants.send(id.clone());
+                    new.push(id);
+                }
+                Change::Gone(id) => {
+                    self.states.remove(&id);
+                    new.retain(|own| *own != id);
+                }
+            }
+        }
+        new
+    }
+
+    /// Whose turn it is at a tick: whoever is due, and whoever woke up.
+    fn due(&mut self, pass: &Pass) -> Vec<ContainerId> {
+        let mut due = Vec::new();
+        for (id, state) in &mut self.states {
+            let wanted = state.is_due(pass.tick)
+                || self.containers.cpu_usage(id).is_some_and(|used| state.woke_up(&self.rule, pass.at, used));
+            if wanted {
+                due.push(id.clone());
+            }
+        }
+        due.sort_unstable();
+        due
+    }
+}
+
+impl Part for ContainerPart {
+    fn name(&self) -> &'static str {
+        "containers"
+    }
+
+    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+        while let Ok(update) = self.updates.try_recv() {
+            self.containers.update(update);
+        }
+        let new = self.discover(pass.at);
+        let due = if pass.between_ticks { new } else { self.due(pass) };
+        if !due.is_empty() {
+            self.containers.begin_pass();
+        }
+        for id in due {
+            let activity = self.containers.collect(&id, pass.time, pass.at, rows);
+            if let (Some(activity), Some(state)) = (activity, self.states.get_mut(&id)) {
+                state.sampled(&self.rule, self.longest_power, pass.at, activity);
+            }
+        }
+        self.containers.release(rows);
+        if !pass.between_ticks {
+            for id in self.containers.unnamed() {
+                let _ = self.wants.send(id.clone());
+            }
+        }
+        Ok(Outcome::Read)
+    }
+}

@@ -1,0 +1,189 @@
+//! When things are read: aligned ticks, dynamic housekeeping, deadlines.
+//!
+//! At every tick all that is due is read in one pass, and its rows make one frame for the spool.
+//! Between ticks the sampler wakes up for containers that appear or get their names. A tick that
+//! comes while the last one is still being read is counted and skipped, never made up for. The
+//! sampler does not know what a metric means nor where it goes.
+
+mod container_part;
+mod housekeeping;
+mod part;
+mod reader;
+mod schedule;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+pub use housekeeping::Rule;
+
+use crate::clock::Clock;
+use crate::collectors::Named;
+use crate::containers::{ContainerId, Containers, Update};
+use crate::host::Host;
+use crate::metric::{Rows, Tags};
+use crate::self_metrics::AgentCounts;
+use crate::spool::{Frame, Spool};
+use container_part::ContainerPart;
+use part::{HostPart, Part, Pass};
+use reader::Reader;
+use schedule::{largest_power, missed, tick_at, until_next};
+
+/// When to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// The base tick.
+    pub interval: Duration,
+    /// No container waits longer.
+    pub max_interval: Duration,
+    /// Whether idle containers are read less often.
+    pub dynamic: bool,
+    /// What idle means.
+    pub rule: Rule,
+}
+
+/// A reading takes at most this, but for very short intervals.
+const LONGEST_READING: Duration = Duration::from_secs(5);
+/// Events that come together are worked on together.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// What the sampler is told between ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    Containers,
+    Stop,
+}
+
+/// Wakes the sampler. Copies wake the same one.
+#[derive(Debug, Clone)]
+pub struct Waker(Sender<Wake>);
+
+impl Waker {
+    /// Something about containers is new.
+    pub fn containers(&self) {
+        // A sampler that has ended needs no waking.
+        let _ = self.0.send(Wake::Containers);
+    }
+
+    /// The agent stops.
+    pub fn stop(&self) {
+        let _ = self.0.send(Wake::Stop);
+    }
+}
+
+/// Everything about containers that a sampler needs.
+pub struct ContainerFeed {
+    /// Who is there.
+    pub containers: Containers,
+    /// What their runtimes say.
+    pub updates: Receiver<Update>,
+    /// Whom the runtimes are to be asked about.
+    pub wants: tokio::sync::mpsc::UnboundedSender<ContainerId>,
+}
+
+/// Reads, tick by tick.
+pub struct Sampler {
+    config: Config,
+    reader: Reader,
+    spool: Spool,
+    clock: Arc<dyn Clock>,
+    base: Tags,
+    wakes: Receiver<Wake>,
+    counts: AgentCounts,
+}
+
+impl Sampler {
+    /// A sampler of the host's collectors and of its containers; every row gets the tags `base`.
+    pub fn new(
+        config: Config,
+        host: &Host,
+        collectors: Vec<Named>,
+        containers: Option<ContainerFeed>,
+        base: Tags,
+        spool: Spool,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, Waker) {
+        let part = |named: Named| -> Box<dyn Part> {
+            Box::new(HostPart { name: named.name, collector: named.collector, host: host.clone() })
+        };
+        let mut parts: Vec<_> = collectors.into_iter().map(part).collect();
+        if let Some(feed) = containers {
+            let longest =
+                if config.dynamic { largest_power(config.interval, config.max_interval) } else { 0 };
+            let ContainerFeed { containers, updates, wants } = feed;
+            parts.push(Box::new(ContainerPart::new(containers, updates, wants, config.rule, longest)));
+        }
+        let deadline = config.interval.mul_f64(0.8).clamp(Duration::from_millis(500), LONGEST_READING);
+        let reader = Reader::new(parts, base.clone(), deadline, clock.clone());
+        let (wake, wakes) = channel();
+        let counts = AgentCounts::default();
+        (Self { config, reader, spool, clock, base, wakes, counts }, Waker(wake))
+    }
+
+    /// Runs until it is told to stop. The first reading is made at once, the others at ticks.
+    pub fn run(mut self) {
+        let mut last = tick_at(self.clock.now(), self.config.interval);
+        self.pass(last, false);
+        loop {
+            let now = self.clock.now();
+            let tick = tick_at(now, self.config.interval);
+            // After the clock was set back, ticks go on from there.
+            if tick != last {
+                self.note_missed(missed(last, tick));
+                last = tick;
+                self.pass(tick, false);
+                continue;
+            }
+            match self.wakes.recv_timeout(until_next(now, self.config.interval)) {
+                Ok(Wake::Containers) => {
+                    if self.gather() {
+                        return;
+                    }
+                    self.pass(tick_at(self.clock.now(), self.config.interval), true);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Waits a moment for what comes together; tells whether a stop was among it.
+    fn gather(&self) -> bool {
+        let mut left = 1000;
+        while left > 0 {
+            match self.wakes.recv_timeout(GATHER) {
+                Ok(Wake::Stop) => return true,
+                Ok(Wake::Containers) => left -= 1,
+                Err(_) => break,
+            }
+        }
+        false
+    }
+
+    fn pass(&mut self, tick: i64, between_ticks: bool) {
+        let pass = Pass::begin(&*self.clock, tick, between_ticks);
+        let mut samples = self.reader.read(pass);
+        if !between_ticks {
+            let read = self.reader.counts();
+            self.counts.ticks = self.counts.ticks.saturating_add(1);
+            (self.counts.readings_failed, self.counts.readings_stuck) = (read.failed, read.stuck);
+            let mut own = Rows::new(pass.time, self.base.clone());
+            self.counts.add_rows(&mut own);
+            samples.extend(own.into_samples());
+        }
+        if !samples.is_empty() {
+            self.spool.append(Frame { tick, events: false, monotonic: pass.at, samples });
+        }
+    }
+
+    fn note_missed(&mut self, ticks: u64) {
+        if ticks > 0 {
+            self.counts.ticks_late = self.counts.ticks_late.saturating_add(ticks);
+            tracing::warn!(
+                ticks,
+                total = self.counts.ticks_late,
+                "reading took too long; ticks were skipped"
+            );
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A part of a pass: something that is read, whether a collector or all containers together.
+
+use crate::clock::Clock;
+use crate::collectors::{CollectError, Collector, Outcome};
+use crate::host::Host;
+use crate::metric::{Monotonic, Rows, UnixNanos};
+
+use super::schedule::Tick;
+
+/// One pass over everything that is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass {
+    /// The tick it belongs to.
+    pub(super) tick: Tick,
+    /// Between two ticks, because something happened: only what is new is read.
+    pub(super) between_ticks: bool,
+    /// When it began; its rows carry this.
+    pub(super) time: UnixNanos,
+    /// The same moment, for differences.
+    pub(super) at: Monotonic,
+}
+
+impl Pass {
+    pub(super) fn begin(clock: &dyn Clock, tick: Tick, between_ticks: bool) -> Self {
+        Self { tick, between_ticks, time: clock.now(), at: clock.monotonic() }
+    }
+}
+
+/// What is read in a pass.
+pub(super) trait Part: Send {
+    /// Its name in logs.
+    fn name(&self) -> &'static str;
+
+    /// Reads what is due.
+    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError>;
+}
+
+/// A host collector as a part.
+pub(super) struct HostPart {
+    pub(super) name: &'static str,
+    pub(super) collector: Box<dyn Collector>,
+    pub(super) host: Host,
+}
+
+impl Part for HostPart {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+        if pass.between_ticks {
+            return Ok(Outcome::Read);
+        }
+        self.collector.collect(&self.host, pass.at, rows)
+    }
+}

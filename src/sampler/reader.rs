@@ -1,0 +1,242 @@
+//! Reading under a deadline.
+//!
+//! All parts are read one after the other on one thread, because reading a kernel file takes
+//! microseconds and handing it to another thread takes more. A read can hang, though (a dead network
+//! mount). So the sampler only waits for the reader: if one part takes longer than its deadline, the
+//! sampler leaves that thread and that part to themselves, takes the rows there are, and lets a new
+//! thread go on with the other parts. When the stuck read returns, the part is put back and its
+//! thread ends.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::part::{Part, Pass};
+use crate::clock::Clock;
+use crate::collectors::Outcome;
+use crate::metric::{Monotonic, Rows, Sample, Tags};
+
+/// How reading went, in numbers that only rise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Readings that failed.
+    pub(super) failed: u64,
+    /// Readings that passed their deadline.
+    pub(super) stuck: u64,
+}
+
+/// What the last reading of a part came to; only changes are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Well,
+    Nothing,
+    Failing,
+    Stuck,
+}
+
+/// A part, unless a thread is reading it right now.
+struct Slot {
+    name: &'static str,
+    part: Option<Box<dyn Part>>,
+    state: State,
+}
+
+/// What sampler and reading thread share.
+struct Shared {
+    slots: Vec<Slot>,
+    /// The reading thread that counts; one that was left behind is older.
+    generation: u64,
+    /// What that thread is at: the part's place, and since when.
+    current: Option<(usize, Monotonic)>,
+    samples: Vec<Sample>,
+    counts: Counts,
+}
+
+/// Reads parts, from the sampler's side.
+pub(super) struct Reader {
+    shared: Arc<Mutex<Shared>>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    base: Tags,
+    thread: Option<Thread>,
+}
+
+struct Thread {
+    jobs: SyncSender<(Pass, usize)>,
+    done: Receiver<()>,
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    // A panic in a part leaves plain numbers and lists behind: they are still good.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reader {
+    /// A reader of `parts`; every row gets the tags `base`.
+    pub(super) fn new(
+        parts: Vec<Box<dyn Part>>,
+        base: Tags,
+        deadline: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let slot = |part: Box<dyn Part>| Slot { name: part.name(), part: Some(part), state: State::New };
+        let slots = parts.into_iter().map(slot).collect();
+        let shared =
+            Shared { slots, generation: 0, current: None, samples: Vec::new(), counts: Counts::default() };
+        Self { shared: Arc::new(Mutex::new(shared)), clock, deadline, base, thread: None }
+    }
+
+    /// Reads everything that is due. Returns when all parts were read or left behind.
+    pub(super) fn read(&mut self, pass: Pass) -> Vec<Sample> {
+        let mut next = 0;
+        while let Some(stuck) = self.read_from(pass, next) {
+            next = stuck.saturating_add(1);
+        }
+        std::mem::take(&mut lock(&self.shared).samples)
+    }
+
+    /// How reading went so far.
+    pub(super) fn counts(&self) -> Counts {
+        lock(&self.shared).counts
+    }
+
+    /// Reads from the part at `start` on; gives the place of one that is stuck.
+    fn read_from(&mut self, pass: Pass, start: usize) -> Option<usize> {
+        let thread = match self.thread.take() {
+            Some(thread) => thread,
+            None => self.start_thread()?,
+        };
+        if thread.jobs.send((pass, start)).is_err() {
+            // The thread has ended, which a panic in a part would do; that part is lost.
+            let at = lock(&self.shared).current.take().map(|(at, _)| at);
+            return Some(at.unwrap_or(start));
+        }
+        loop {
+            match thread.done.recv_timeout(self.deadline) {
+                Ok(()) => {
+                    self.thread = Some(thread);
+                    return None;
+                }
+                Err(reason) => {
+                    let mut shared = lock(&self.shared);
+                    let Some((at, since)) = shared.current else { continue };
+                    let ended = reason == RecvTimeoutError::Disconnected;
+                    if !ended && self.clock.monotonic().since(since) < self.deadline {
+                        continue;
+                    }
+                    shared.generation = shared.generation.wrapping_add(1);
+                    shared.current = None;
+                    shared.counts.stuck = shared.counts.stuck.saturating_add(1);
+                    if let Some(slot) = shared.slots.get_mut(at) {
+                        slot.state = State::Stuck;
+                        tracing::error!(part = slot.name, "a reading hangs; it is skipped until it returns");
+                    }
+                    return Some(at);
+                }
+            }
+        }
+    }
+
+    fn start_thread(&self) -> Option<Thread> {
+        let (jobs, received) = sync_channel(1);
+        let (finished, done) = channel();
+        let generation = lock(&self.shared).generation;
+        let (shared, clock, base) = (self.shared.clone(), self.clock.clone(), self.base.clone());
+        let worker = Worker { shared, clock, base, generation };
+        let started =
+            std::thread::Builder::new().name("reader".into()).spawn(move || worker.run(&received, &finished));
+        match started {
+            Ok(_) => Some(Thread { jobs, done }),
+            Err(error) => {
+                tracing::error!(%error, "no thread can be started; this tick is not read");
+                None
+            }
+        }
+    }
+}
+
+/// The reading thread.
+struct Worker {
+    shared: Arc<Mutex<Shared>>,
+    clock: Arc<dyn Clock>,
+    base: Tags,
+    generation: u64,
+}
+
+impl Worker {
+    fn run(self, jobs: &Receiver<(Pass, usize)>, finished: &Sender<()>) {
+        for (pass, start) in jobs {
+            let count = lock(&self.shared).slots.len();
+            for at in start..count {
+                if !self.read_one(&pass, at) {
+                    return;
+                }
+            }
+            if finished.send(()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reads one part; false if this thread was left behind meanwhile.
+    fn read_one(&self, pass: &Pass, at: usize) -> bool {
+        let taken = {
+            let mut shared = lock(&self.shared);
+            shared.current = Some((at, self.clock.monotonic()));
+            shared.slots.get_mut(at).and_then(|slot| slot.part.take())
+        };
+        let Some(mut part) = taken else { return true };
+        let mut rows = Rows::new(pass.time, self.base.clone());
+        let outcome = part.read(pass, &mut rows);
+        let mut shared = lock(&self.shared);
+        let counts = self.generation == shared.generation;
+        if let Some(slot) = shared.slots.get_mut(at) {
+            slot.part = Some(part);
+            if counts {
+                slot.note(&outcome);
+            } else {
+                tracing::info!(part = slot.name, "a reading that hung has returned");
+                slot.state = State::New;
+            }
+        }
+        if !counts {
+            return false;
+        }
+        match outcome {
+            Ok(_) => shared.samples.extend(rows.into_samples()),
+            Err(_) => shared.counts.failed = shared.counts.failed.saturating_add(1),
+        }
+        shared.current = None;
+        true
+    }
+}
+
+impl Slot {
+    fn note(&mut self, outcome: &Result<Outcome, crate::collectors::CollectError>) {
+        let before = self.state;
+        match outcome {
+            Ok(Outcome::Read) => {
+                self.state = State::Well;
+                if before == State::Failing {
+                    tracing::info!(part = self.name, "can be read again");
+                }
+            }
+            Ok(Outcome::Nothing(reason)) => {
+                self.state = State::Nothing;
+                if before != State::Nothing {
+                    tracing::info!(part = self.name, reason, "nothing to read on this machine");
+                }
+            }
+            Err(error) => {
+                self.state = State::Failing;
+                if before != State::Failing {
+                    tracing::warn!(part = self.name, %error, "cannot be read");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

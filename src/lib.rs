@@ -23,7 +23,10 @@ pub mod sender;
 pub mod encode;
 pub mod sinks;
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod http_client;
 pub mod secret;
 pub mod self_metrics;

@@ -1,0 +1,207 @@
+//! Connects the stages, starts them, and stops them in order: first what reads, then what sends,
+//! then what keeps.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::containers::{self, Containers};
+use crate::host::Host;
+use crate::metric::{Tags, Text};
+use crate::sampler::{ContainerFeed, Sampler, Waker};
+use crate::sender::Sender;
+use crate::shutdown::{self, Stop, Stopper};
+use crate::spool::{Spool, SpoolError};
+
+/// Why the agent could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The system did not give a thread, a timer or a signal handler.
+    #[error("the system refused what the agent needs to run: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A reading that hangs does not hold up the end.
+const READER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the agent until it is told to stop.
+pub fn run(config: Config) -> Result<(), AppError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    let ended = runtime.block_on(agent(config));
+    // A sink that writes to a pipe nobody reads must not keep the agent alive.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
+}
+
+/// Runs one question to its end, for commands that print and end.
+pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(question))
+}
+
+async fn agent(config: Config) -> Result<(), AppError> {
+    let mut signals = Signals::new()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let host = Host::new(&config.agent.root);
+    let boot_id = host.read("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+    let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+    let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id, names, clock.clone())?;
+    let base = base_tags(&host, &config);
+    let (stopper, stop) = shutdown::channel();
+    let mut senders = JoinSet::new();
+    for sink in config.sinks {
+        senders.spawn(Sender::new(sink, spool.clone(), clock.clone(), stop.clone()).run());
+    }
+    let mut feeds = JoinSet::new();
+    let feed = Feed::new(&config.containers, &host);
+    let (sampler, waker) =
+        Sampler::new(config.sampler, &host, config.collectors, feed.for_sampler, base, spool.clone(), clock);
+    if let Some(runtime) = feed.runtime {
+        runtime.start(&mut feeds, &waker);
+    }
+    let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), sinks = senders.len(), "dunlin runs");
+
+    signals.until_stop(&stopper).await;
+
+    waker.stop();
+    let read = tokio::task::spawn_blocking(move || sampling.join());
+    if tokio::time::timeout(READER_PATIENCE, read).await.is_err() {
+        tracing::warn!("a reading hangs; stopping without it");
+    }
+    drop(feeds);
+    finish(&stopper, &stop, &mut senders, config.agent.flush_timeout).await;
+    spool.stop();
+    let kept = tokio::task::spawn_blocking(move || spool_thread.join());
+    let _ = kept.await;
+    tracing::info!("dunlin has stopped; what was not delivered is in the spool");
+    Ok(())
+}
+
+/// Lets the senders send what they can within the deadline.
+async fn finish(stopper: &Stopper, stop: &Stop, senders: &mut JoinSet<()>, deadline: Duration) {
+    stopper.stop();
+    debug_assert!(stop.is_asked());
+    let all = async { while senders.join_next().await.is_some() {} };
+    if tokio::time::timeout(deadline, all).await.is_err() {
+        tracing::warn!(sinks = senders.len(), "not everything could be sent in time");
+        senders.abort_all();
+        while senders.join_next().await.is_some() {}
+    }
+}
+
+fn base_tags(host: &Host, config: &Config) -> Tags {
+    let name = match config.agent.hostname.as_str() {
+        "" => host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        name => name.to_owned(),
+    };
+    Tags::new(config.tags.iter().cloned().chain([(Text::of("host"), Text::from(name))]))
+}
+
+/// The containers, and the task that asks their runtime.
+struct Feed {
+    for_sampler: Option<ContainerFeed>,
+    runtime: Option<RuntimeFeed>,
+}
+
+struct RuntimeFeed {
+    config: containers::Config,
+    host: Host,
+    watch: Option<OwnedFd>,
+    wants: tokio::sync::mpsc::UnboundedReceiver<containers::ContainerId>,
+    updates: std::sync::mpsc::Sender<containers::Update>,
+}
+
+impl Feed {
+    fn new(config: &containers::Config, host: &Host) -> Self {
+        if !config.enabled {
+            return Self { for_sampler: None, runtime: None };
+        }
+        let containers = Containers::new(config.clone(), host.clone());
+        let watch = containers.watch();
+        let (told, updates) = std::sync::mpsc::channel();
+        let (wants, wanted) = tokio::sync::mpsc::unbounded_channel();
+        let runtime =
+            RuntimeFeed { config: config.clone(), host: host.clone(), watch, wants: wanted, updates: told };
+        Self { for_sampler: Some(ContainerFeed { containers, updates, wants }), runtime: Some(runtime) }
+    }
+}
+
+impl RuntimeFeed {
+    /// Starts what wakes the sampler: the runtime's words, and changes of the cgroup tree.
+    fn start(self, tasks: &mut JoinSet<()>, waker: &Waker) {
+        let (wake, updates) = (waker.clone(), self.updates);
+        let tell = move |update| {
+            // A sampler that has ended needs no telling.
+            let _ = updates.send(update);
+            wake.containers();
+        };
+        tasks.spawn(containers::runtime::docker::follow(self.config, self.host, self.wants, tell));
+        #[expect(
+            deprecated,
+            reason = "an OwnedFd keeps its descriptor open, which is all the unsafe one asks"
+        )]
+        let watched = self.watch.map(|watch| AsyncFd::with_interest(watch, Interest::READABLE));
+        match watched {
+            Some(Ok(watch)) => {
+                tasks.spawn(wake_on_change(watch, waker.clone()));
+            }
+            Some(Err(error)) => tracing::warn!(%error, "containers are looked for once a minute only"),
+            None => {}
+        }
+    }
+}
+
+async fn wake_on_change(watch: AsyncFd<OwnedFd>, waker: Waker) {
+    while let Ok(mut ready) = watch.readable().await {
+        // The sampler reads the events; here only the next change counts.
+        ready.clear_ready();
+        waker.containers();
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    flush: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            flush: signal(SignalKind::user_defined1())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Acts on signals until one of them says stop.
+    async fn until_stop(&mut self, stopper: &Stopper) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.flush.recv() => {
+                    tracing::info!("sending now, as asked");
+                    stopper.flush();
+                }
+                _ = self.hangup.recv() => {
+                    tracing::warn!("the configuration is read at the start only; restart dunlin to apply changes");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The commands: what a person types, and what is printed.
+//!
+//! Results go to standard output, logs and mistakes to standard error. Exit codes are those of
+//! sysexits.h, so that systemd and scripts can tell a mistake in the configuration (78) from a
+//! machine that refuses something (69, 74).
+
+mod check;
+mod containers;
+mod logs;
+mod metrics;
+mod run;
+mod sample;
+mod spool;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Fine,
+    /// 64: the command line is wrong.
+    Usage,
+    /// 69: something that is needed is not there.
+    Unavailable,
+    /// 74: reading or writing failed.
+    Io,
+    /// 78: the configuration is wrong.
+    Config,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Usage => 64,
+            Exit::Unavailable => 69,
+            Exit::Io => 74,
+            Exit::Config => 78,
+        })
+    }
+}
+
+const DEFAULT_CONFIG: &str = "/etc/dunlin/dunlin.toml";
+
+/// Measures a host and its containers, keeps what it measured in a crash-safe spool, and delivers it
+/// over any link.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  dunlin run --config config/quickstart.toml"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the agent until it is told to stop (SIGTERM). SIGUSR1 sends what waits at once.
+    #[command(after_help = "Example:\n  dunlin run --config /etc/dunlin/dunlin.toml")]
+    Run(ConfigArg),
+    /// Names every mistake in a configuration, with its line. Exits with 78 if there is one.
+    #[command(after_help = "Example:\n  dunlin check --config /etc/dunlin/dunlin.toml")]
+    Check(ConfigArg),
+    /// Reads once, or some times, and prints the rows. Needs no configuration.
+    #[command(
+        after_help = "Examples:\n  dunlin sample\n  dunlin sample --collector cpu --count 3 --interval 1s\n  dunlin sample --format influx"
+    )]
+    Sample(sample::SampleArgs),
+    /// Lists the containers and what is known of them.
+    #[command(after_help = "Examples:\n  dunlin containers\n  dunlin containers --format json")]
+    Containers(containers::ContainersArgs),
+    /// Lists every measurement and field: kind, type, unit, meaning, source.
+    #[command(after_help = "Examples:\n  dunlin metrics\n  dunlin metrics --format markdown > METRICS.md")]
+    Metrics(metrics::MetricsArgs),
+    /// Looks into the spool, also while the agent runs.
+    #[command(subcommand, after_help = "Example:\n  dunlin spool status --config /etc/dunlin/dunlin.toml")]
+    Spool(spool::SpoolCommand),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+/// For eyes or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For eyes.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Does what the command line says.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Fine };
+            // A closed terminal is no reason to fail differently.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    match cli.command {
+        Command::Run(arg) => run::run(&arg.config),
+        Command::Check(arg) => check::check(&arg.config),
+        Command::Sample(args) => sample::sample(&args),
+        Command::Containers(args) => containers::containers(&args),
+        Command::Metrics(args) => metrics::metrics(&args),
+        Command::Spool(command) => spool::spool(&command),
+    }
+}
+
+/// Prints a result. A reader that went away (`| head`) is no failure.
+fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(Exit::Io, &format!("cannot print: {error}"))
+        }
+        _ => Exit::Fine,
+    }
+}
+
+/// Says what went wrong, to the person at the terminal.
+fn complain(exit: Exit, message: &str) -> Exit {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "dunlin: {message}");
+    exit
+}
+
+/// Prints a value as JSON for programs.
+fn print_json(value: &impl serde::Serialize) -> Exit {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => print(&format!("{text}\n")),
+        Err(error) => complain(Exit::Io, &format!("cannot write JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{} has no example", command.get_name());
+            assert!(help.contains("dunlin "), "{}'s example is no command", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        Cli::command().debug_assert();
+        check(&Cli::command());
+    }
+}

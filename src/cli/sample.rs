@@ -1,0 +1,131 @@
+//! `dunlin sample`: reads and prints, without configuration, spool or sinks.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::containers::known_containers;
+use super::{Exit, complain, logs};
+use crate::clock::{Clock, SystemClock};
+use crate::collectors::{self, Named, Outcome};
+use crate::containers::Containers;
+use crate::encode::Format;
+use crate::host::Host;
+use crate::metric::{Rows, Tags, Text};
+use crate::settings::{Document, Outside};
+
+/// What to read, and how to print it.
+#[derive(Debug, Args)]
+pub(super) struct SampleArgs {
+    /// How to print rows.
+    #[arg(long, value_enum, default_value_t = SampleFormat::Table)]
+    format: SampleFormat,
+    /// Read only this collector; "containers" are one too. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    collector: Vec<String>,
+    /// How often to read. Shares and rates are there from the second reading on.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    count: u32,
+    /// How long to wait between readings.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    interval: Duration,
+    /// The root of the machine to read.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SampleFormat {
+    Table,
+    Json,
+    Influx,
+}
+
+const CONTAINERS: &str = "containers";
+
+/// Reads and prints.
+pub(super) fn sample(args: &SampleArgs) -> Exit {
+    logs::quietly();
+    let wanted = |name: &str| args.collector.is_empty() || args.collector.iter().any(|own| own == name);
+    let known =
+        |name: &str| name == CONTAINERS || collectors::REGISTRY.iter().any(|entry| entry.name == name);
+    if let Some(unknown) = args.collector.iter().find(|name| !known(name)) {
+        let names: Vec<_> = collectors::REGISTRY.iter().map(|entry| entry.name).chain([CONTAINERS]).collect();
+        return complain(
+            Exit::Usage,
+            &format!("there is no collector {unknown:?}; expected one of {}", names.join(", ")),
+        );
+    }
+    let host = Host::new(&args.root);
+    let mut all = with_defaults();
+    all.retain(|named| wanted(named.name));
+    let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
+    let base = host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let base = Tags::new([(Text::of("host"), Text::from(base))]);
+    for round in 0..args.count {
+        if round > 0 {
+            #[expect(clippy::disallowed_methods, reason = "the user asked to wait, and nothing else runs")]
+            std::thread::sleep(args.interval);
+        }
+        let exit = read_and_print(args.format, &host, &mut all, containers.as_mut(), &base);
+        if exit != Exit::Fine {
+            return exit;
+        }
+    }
+    Exit::Fine
+}
+
+/// All collectors, as an empty configuration has them.
+fn with_defaults() -> Vec<Named> {
+    let outside = Outside { variable: &|_| None, file: &|_| Err(io::ErrorKind::NotFound.into()) };
+    let document = Document::parse(PathBuf::new(), "", &outside);
+    collectors::from_section(&document.root().section("collectors"))
+}
+
+fn read_and_print(
+    format: SampleFormat,
+    host: &Host,
+    all: &mut [Named],
+    containers: Option<&mut Containers>,
+    base: &Tags,
+) -> Exit {
+    let (time, at) = (SystemClock.now(), SystemClock.monotonic());
+    let mut rows = Rows::new(time, base.clone());
+    for Named { name, collector } in all {
+        let before = rows.len();
+        match collector.collect(host, at, &mut rows) {
+            Ok(Outcome::Read) => {}
+            Ok(Outcome::Nothing(reason)) => tracing::info!(collector = name, reason, "nothing to read"),
+            Err(error) => {
+                rows.truncate(before);
+                tracing::warn!(collector = name, %error, "cannot be read");
+            }
+        }
+    }
+    if let Some(containers) = containers {
+        containers.discover(true, at);
+        containers.begin_pass();
+        let ids: Vec<_> = containers.ids().cloned().collect();
+        for id in ids {
+            containers.collect(&id, time, at, &mut rows);
+        }
+        containers.release(&mut rows);
+    }
+    let format = match format {
+        SampleFormat::Table => Format::Table,
+        SampleFormat::Json => Format::Json,
+        SampleFormat::Influx => Format::Influx,
+    };
+    let mut text = Vec::new();
+    for sample in rows.into_samples() {
+        format.write(&sample, &mut text);
+    }
+    match io::stdout().lock().write_all(&text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(Exit::Io, &format!("cannot print: {error}"))
+        }
+        _ => Exit::Fine,
+    }
+}

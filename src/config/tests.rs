@@ -1,0 +1,84 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{load, parse};
+use crate::collectors::REGISTRY;
+
+const SAMPLE: &str = include_str!("../../config/dunlin.toml");
+
+/// The sample with every commented default in force.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix("# ") {
+        Some(setting) if !line.starts_with("##") => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    // Files that only exist on the user's machine.
+    let kept = |line: &String| !line.contains("_file = ");
+    SAMPLE.lines().map(line).filter(kept).collect::<Vec<_>>().join("\n")
+}
+
+fn messages(text: &str) -> Vec<String> {
+    match parse(Path::new("d.toml"), text).0 {
+        Ok(_) => Vec::new(),
+        Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_shipped_files_are_valid() {
+    assert_eq!(messages(SAMPLE), Vec::<String>::new());
+    assert_eq!(messages(&uncommented()), Vec::<String>::new());
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/config/quickstart.toml");
+    assert!(load(Path::new(quickstart)).is_ok());
+}
+
+#[test]
+fn the_sample_has_every_key() {
+    let (_, known) = parse(Path::new("d.toml"), &uncommented());
+    let mut table = String::new();
+    let mut found = BTreeSet::new();
+    for line in SAMPLE.lines().map(|line| line.trim_start_matches("# ")) {
+        if line.starts_with('[') {
+            table = line.split(']').next().unwrap().trim_matches('[').to_owned();
+            found.insert(table.clone());
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            found.insert(format!("{table}.{key}"));
+        }
+    }
+    // A collector without settings needs no table.
+    let collector = |key: &str| REGISTRY.iter().any(|entry| key == format!("collectors.{}", entry.name));
+    let parent = |key: &&String| !known.iter().any(|other| other.starts_with(&format!("{key}.")));
+    let missing: Vec<_> =
+        known.iter().filter(parent).filter(|key| !found.contains(*key) && !collector(key)).collect();
+    assert!(missing.is_empty(), "config/dunlin.toml lacks {missing:?}");
+}
+
+#[test]
+fn a_commented_default_is_the_default() {
+    let of = |text: &str| match parse(Path::new("d.toml"), text).0 {
+        Ok(config) => format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            config.agent, config.sampler, config.spool, config.log, config.containers
+        ),
+        Err(mistakes) => panic!("{mistakes:?}"),
+    };
+    let head = uncommented();
+    let head = head.split("[[sinks").next().unwrap();
+    let sink = "\n[[sinks.file]]\nname = \"f\"\npath = \"-\"\n";
+    assert_eq!(of(&format!("{head}{sink}")), of(sink));
+}
+
+#[test]
+fn a_configuration_without_a_sink_is_a_mistake() {
+    let expected =
+        "d.toml: sinks: is missing; expected at least one, such as [[sinks.file]] with name and path";
+    assert_eq!(messages("[agent]\n"), [expected]);
+}
+
+#[test]
+fn a_name_belongs_to_one_sink() {
+    let text = "[[sinks.file]]\nname = \"a\"\npath = \"-\"\n[[sinks.influxdb]]\nname = \"a\"\nurls = [\"http://h:1\"]\napi = \"v1\"\ndatabase = \"d\"\n";
+    let expected =
+        "d.toml:5: sinks.influxdb.name: is given to two sinks (\"a\"); expected a name of its own for each";
+    assert_eq!(messages(text), [expected]);
+}

@@ -94,7 +94,7 @@ impl HttpClient {
     ) -> Result<Answer, String> {
         let mut request =
             self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
-        let body = if self.gzip {
+        let body = if self.gzip && !body.is_empty() {
             request = request.header("content-encoding", "gzip");
             gzip(&body)
         } else {

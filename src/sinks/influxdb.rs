@@ -36,8 +36,8 @@ struct Influxdb {
     authorization: Option<HeaderValue>,
     api: Api,
     unsigned: Unsigned,
-    /// Version 1: what creates the database, and where.
-    create: Option<(String, Vec<u8>)>,
+    /// Version 1: the URL that creates the database.
+    create: Option<String>,
 }
 
 /// Reads `[[sinks.influxdb]]`.
@@ -51,7 +51,7 @@ pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
     let bases = bases(section);
     let (query, client) = (query?, client?);
     let first = bases.first()?;
-    let create = query.create.map(|statement| (format!("{first}/query"), statement));
+    let create = query.create.map(|statement| format!("{first}/query?{statement}"));
     let urls = bases.iter().map(|base| format!("{base}{}", query.path)).collect();
     Some(Box::new(Influxdb { client, urls, authorization, api, unsigned, create }))
 }
@@ -59,7 +59,7 @@ pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
 /// Where on the server rows go.
 struct Target {
     path: String,
-    create: Option<Vec<u8>>,
+    create: Option<String>,
 }
 
 fn target(section: &Section<'_>, api: Api) -> Option<Target> {
@@ -80,7 +80,7 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
             }
             let quoted = database.replace('\\', "\\\\").replace('"', "\\\"");
             let statement = encode(&[("q", &format!("CREATE DATABASE \"{quoted}\""))])?;
-            let create = create.then(|| statement.into_bytes());
+            let create = create.then_some(statement);
             Some(Target { path: format!("/write?{}", encode(&pairs)?), create })
         }
         Api::V2 => {
@@ -177,9 +177,9 @@ impl Influxdb {
         let mut failures = Vec::new();
         for _ in 0..self.urls.len() {
             let Some(url) = self.urls.first().cloned() else { break };
-            let answer = match self.post(&url, body.clone(), "text/plain; charset=utf-8").await {
+            let answer = match self.post(&url, body.clone()).await {
                 Ok(answer) if answer.status == 404 && self.create_database(&answer).await => {
-                    self.post(&url, body.clone(), "text/plain; charset=utf-8").await
+                    self.post(&url, body.clone()).await
                 }
                 answer => answer,
             };
@@ -210,9 +210,9 @@ impl Influxdb {
         (body, rows)
     }
 
-    async fn post(&self, url: &str, body: Vec<u8>, content_type: &'static str) -> Result<Answer, String> {
+    async fn post(&self, url: &str, body: Vec<u8>) -> Result<Answer, String> {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
@@ -221,11 +221,11 @@ impl Influxdb {
 
     /// Creates the database of version 1 if it is what the server misses, and tells whether it did.
     async fn create_database(&self, answer: &Answer) -> bool {
-        let Some((url, statement)) = &self.create else { return false };
+        let Some(url) = &self.create else { return false };
         if !answer.body.contains("database not found") {
             return false;
         }
-        let created = self.post(url, statement.clone(), "application/x-www-form-urlencoded").await;
+        let created = self.post(url, Vec::new()).await;
         created.is_ok_and(|answer| answer.status == 200 && !answer.body.contains("\"error\""))
     }
 }

@@ -7,7 +7,16 @@
 //! To add one: a file here, a `mod` line, a line in the registry. The tests then ask for its rows
 //! in the catalogue and for its expected output on every captured host.
 
+mod cpu;
+mod disk;
+mod diskio;
+mod kernel;
+mod mem;
+mod net;
+mod pressure;
+mod processes;
 mod swap;
+mod system;
 
 use crate::host::{Host, HostError};
 use crate::metric::{Monotonic, Rows};
@@ -65,7 +74,16 @@ macro_rules! registry {
 }
 
 registry! {
+    cpu => Cpu,
+    disk => Disk,
+    diskio => Diskio,
+    kernel => Kernel,
+    mem => Mem,
+    net => Net,
+    pressure => Pressure,
+    processes => Processes,
     swap => Swap,
+    system => System,
 }
 
 /// A collector with its name.
@@ -98,3 +116,6 @@ pub fn from_section(section: &Section<'_>) -> Vec<Named> {
     all.retain(|named| !disabled.iter().any(|name| name == named.name));
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 
 pub mod counter;
 pub mod text;
+pub mod topology;
 mod tree;
 
 use std::fs::File;
@@ -64,12 +65,29 @@ pub struct Fill {
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    #[cfg(test)]
+    fills: Option<std::sync::Arc<std::collections::HashMap<String, Fill>>>,
 }
 
 impl Host {
     /// The machine whose files are below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            #[cfg(test)]
+            fills: None,
+        }
+    }
+
+    /// A machine that was captured as files below `root`. Its filesystems cannot be asked any more,
+    /// so how full they were stands in `statvfs.txt` there: path, a tab, total, available, free, inodes,
+    /// free inodes. A path that is not in it cannot be asked.
+    #[cfg(test)]
+    pub(crate) fn captured(root: impl Into<PathBuf>) -> Self {
+        let mut host = Self::new(root);
+        let text = host.read("/statvfs.txt").unwrap_or_default();
+        host.fills = Some(std::sync::Arc::new(text.lines().filter_map(tests::fill).collect()));
+        host
     }
 
     /// Where a path of the machine is for us. An absolute path is taken below the root.
@@ -148,7 +166,14 @@ impl Host {
 
     /// How full the filesystem at `path` is. It may hang on a dead network filesystem.
     pub fn fill(&self, path: impl AsRef<Path>) -> Result<Fill, HostError> {
-        let full = self.path(path);
+        let full = self.path(&path);
+        #[cfg(test)]
+        if let Some(fills) = &self.fills {
+            let known = path.as_ref().to_str().and_then(|path| fills.get(path));
+            return known
+                .copied()
+                .ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
+        }
         let found =
             rustix::fs::statvfs(&full).map_err(|error| HostError { path: full, source: error.into() })?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

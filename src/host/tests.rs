@@ -1,6 +1,14 @@
 use std::os::unix::fs::symlink;
 
-use super::{Host, KeptFile};
+use super::{Fill, Host, KeptFile};
+
+/// A line of `statvfs.txt`; one that begins with `#` is none.
+pub(super) fn fill(line: &str) -> Option<(String, Fill)> {
+    let (path, numbers) = line.split_once('\t').filter(|(path, _)| path.starts_with('/'))?;
+    let numbers: Vec<u64> = numbers.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    let [total, available, free, inodes, inodes_free] = numbers[..] else { panic!("five numbers: {line}") };
+    Some((path.to_owned(), Fill { total, available, free, inodes, inodes_free }))
+}
 
 fn text(file: &KeptFile, buffer: &mut Vec<u8>) -> String {
     String::from_utf8(file.read(buffer).unwrap().to_vec()).unwrap()

@@ -24,9 +24,33 @@ pub fn value_of(bytes: &[u8], key: &str) -> Option<u64> {
     key_values(bytes).find(|(own, _)| *own == key).map(|(_, value)| value)
 }
 
+/// The lines of `/proc/meminfo`: sizes in bytes (kB means KiB there), counts as they are.
+pub fn memory_sizes(bytes: &[u8]) -> impl Iterator<Item = (&str, u64)> {
+    lines(bytes).filter_map(|line| {
+        let (key, rest) = line.split_once(':')?;
+        let mut words = rest.split_ascii_whitespace();
+        let number = words.next()?.parse::<u64>().ok()?;
+        match words.next() {
+            None => Some((key, number)),
+            Some("kB") => Some((key, number.checked_mul(1024)?)),
+            Some(_) => None,
+        }
+    })
+}
+
+/// How many a list of ranges names: `0-3,8` are five.
+pub fn count_of_list(bytes: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    text.split(',').try_fold(0_u64, |sum, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let steps = last.parse::<u64>().ok()?.checked_sub(first.parse().ok()?)?;
+        sum.checked_add(steps)?.checked_add(1)
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{key_values, number};
+    use super::{count_of_list, key_values, memory_sizes, number};
 
     #[test]
     fn odd_lines_are_skipped() {
@@ -41,5 +65,24 @@ mod tests {
         assert_eq!(number(b"max\n"), None);
         assert_eq!(number(b""), None);
         assert_eq!(number(b"-1\n"), None);
+    }
+
+    #[test]
+    fn memory_is_in_bytes_and_odd_lines_are_skipped() {
+        let text = b"MemTotal:  2 kB\nHugePages_Total:  8\nX: 3 MB\nY: 18446744073709551615 kB\nZ\nW:\n";
+        let found: Vec<_> = memory_sizes(text).collect();
+        assert_eq!(found, [("MemTotal", 2048), ("HugePages_Total", 8)]);
+    }
+
+    #[test]
+    fn ranges_are_counted() {
+        let check = |list: &str, expected| assert_eq!(count_of_list(list.as_bytes()), expected, "{list:?}");
+        check("0-1\n", Some(2));
+        check("0", Some(1));
+        check("0-3,8,10-11\n", Some(7));
+        check("", None);
+        check("3-1", None);
+        check("0-18446744073709551615", None);
+        check("a-b", None);
     }
 }

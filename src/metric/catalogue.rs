@@ -187,6 +187,11 @@ pub fn all() -> impl Iterator<Item = &'static Measurement> {
     host::MEASUREMENTS.iter().chain(container::MEASUREMENTS).chain(agent::MEASUREMENTS)
 }
 
+/// The measurements of the host itself.
+pub fn host() -> impl Iterator<Item = &'static Measurement> {
+    host::MEASUREMENTS.iter()
+}
+
 /// The measurement of that name.
 pub fn find(name: &str) -> Option<&'static Measurement> {
     all().find(|measurement| measurement.name == name)

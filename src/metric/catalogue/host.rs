@@ -1,27 +1,25 @@
-//! The host's own measurements.
+//! The host's own measurements, by what they are of.
+//!
+//! The Prometheus name is `node_exporter`'s, and stands only where the number means the same in the
+//! same unit: it counts many times in seconds that are milli- or microseconds here.
 
-use super::Unit::{Bytes, Percent};
-use super::{Field, Measurement};
+mod disk;
+mod memory;
+mod network;
+mod processor;
+mod system;
 
-pub(super) static MEASUREMENTS: &[Measurement] = &[SWAP];
+use super::Measurement;
 
-const SWAP: Measurement = Measurement {
-    name: "swap",
-    meaning: "Swap space, and what went in and out of it.",
-    tags: &[],
-    fields: &[
-        Field::gauge("total", Bytes, "Size of all swap areas.", "/proc/meminfo SwapTotal")
-            .prometheus("node_memory_SwapTotal_bytes"),
-        Field::gauge("used", Bytes, "Swap in use.", "/proc/meminfo SwapTotal - SwapFree"),
-        Field::gauge("free", Bytes, "Swap not in use.", "/proc/meminfo SwapFree")
-            .prometheus("node_memory_SwapFree_bytes"),
-        Field::float(
-            "used_percent",
-            Percent,
-            "Share of swap in use; 0 where there is none.",
-            "/proc/meminfo",
-        ),
-        Field::counter("in", Bytes, "Read back from swap since boot.", "/proc/vmstat pswpin x page size"),
-        Field::counter("out", Bytes, "Written to swap since boot.", "/proc/vmstat pswpout x page size"),
-    ],
-};
+pub(super) static MEASUREMENTS: &[Measurement] = &[
+    processor::CPU,
+    memory::MEM,
+    memory::SWAP,
+    disk::DISK,
+    disk::DISKIO,
+    network::NET,
+    system::SYSTEM,
+    system::PROCESSES,
+    system::KERNEL,
+    system::PRESSURE,
+];

@@ -1,0 +1,249 @@
+//! Filesystems: how full they are.
+//!
+//! What is mounted comes from `/proc/1/mounts`, the view of the machine's first process (from
+//! `/proc/self/mounts` or `/proc/mounts` where that cannot be read), how full it is from `statvfs`
+//! below the root. Not asked, since no answer has a meaning or asking itself does something:
+//! filesystems that are no storage (proc, cgroup, autofs, ...). Not asked unless `remote = true`,
+//! since the answer may never come: those behind a network. Several mounts at one path hide each
+//! other: the last is meant.
+//!
+//! Own parser: that of procfs leaves spaces in paths encoded and fails whole on one odd line.
+
+use std::collections::HashSet;
+
+use super::{CollectError, Collector, Outcome};
+use crate::host::{Fill, Host, HostError, counter, text};
+use crate::metric::{Fields, Monotonic, Rows, Text};
+use crate::settings::Section;
+
+/// What it reads.
+pub(super) const SUMMARY: &str = "How full the filesystems are.";
+
+/// The first that can be read is used.
+const MOUNTS: [&str; 3] = ["/proc/1/mounts", "/proc/self/mounts", "/proc/mounts"];
+
+/// What Telegraf's configuration leaves out by default.
+const IGNORED: &[&str] = &["tmpfs", "devtmpfs", "devfs", "iso9660", "overlay", "aufs", "squashfs"];
+
+/// They hold nothing, or asking them starts something (autofs mounts).
+const PSEUDO: &[&str] = &[
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "efivarfs",
+    "fuse.gvfsd-fuse",
+    "fuse.lxcfs",
+    "fuse.portal",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "pipefs",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "smackfs",
+    "sockfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// They ask another machine, and wait for it.
+const REMOTE: &[&str] = &[
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "fuse.ceph",
+    "fuse.ceph-fuse",
+    "fuse.cephfs",
+    "fuse.davfs2",
+    "fuse.gcsfuse",
+    "fuse.glusterfs",
+    "fuse.juicefs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "orangefs",
+    "smb3",
+    "smbfs",
+];
+
+/// Reads how full filesystems are.
+pub(super) struct Disk {
+    ignored: Vec<String>,
+    remote: bool,
+    buffer: Vec<u8>,
+}
+
+impl Disk {
+    /// `ignore_fs`: types that are left out; `remote`: whether network filesystems are asked.
+    pub(super) fn new(section: &Section<'_>) -> Self {
+        let ignored = section.texts("ignore_fs", IGNORED);
+        Self { ignored, remote: section.truth("remote", false), buffer: Vec::new() }
+    }
+
+    fn wants(&self, kind: &str) -> bool {
+        let listed = |list: &[&str]| list.contains(&kind);
+        let ignored = self.ignored.iter().any(|own| own == kind);
+        !ignored && !listed(PSEUDO) && (self.remote || !listed(REMOTE))
+    }
+}
+
+impl Collector for Disk {
+    fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
+        read_mounts(host, &mut self.buffer)?;
+        for mount in visible(&self.buffer) {
+            if !self.wants(mount.kind) {
+                continue;
+            }
+            // One that may not be entered, or has just gone, keeps the others from nothing.
+            let Ok(fill) = host.fill(&mount.path) else { continue };
+            if fill.total > 0 {
+                let tags = [
+                    (Text::of("path"), mount.path.into()),
+                    (Text::of("device"), mount.device.replace("/dev/", "").into()),
+                    (Text::of("fstype"), mount.kind.to_owned().into()),
+                    (Text::of("mode"), Text::of(mount.mode)),
+                ];
+                rows.add_tagged("disk", rows.base().and(tags), fields(&fill));
+            }
+        }
+        Ok(Outcome::Read)
+    }
+}
+
+fn read_mounts(host: &Host, buffer: &mut Vec<u8>) -> Result<(), HostError> {
+    let [first, others @ ..] = MOUNTS;
+    let mut read = host.read_into(first, buffer);
+    for path in others {
+        if read.is_err() {
+            read = host.read_into(path, buffer);
+        }
+    }
+    read
+}
+
+/// One line of the file.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount<'a> {
+    device: String,
+    path: String,
+    kind: &'a str,
+    mode: &'static str,
+}
+
+/// What is mounted and not hidden by a later mount at the same path, in the file's order.
+fn visible(mounts: &[u8]) -> Vec<Mount<'_>> {
+    let mut lines: Vec<_> = text::lines(mounts).filter_map(parse).collect();
+    let mut seen = HashSet::new();
+    lines.reverse();
+    lines.retain(|mount| seen.insert(mount.path.clone()));
+    lines.reverse();
+    lines
+}
+
+fn parse(line: &str) -> Option<Mount<'_>> {
+    // A device's name may be empty: words are divided by single spaces.
+    let mut words = line.split(' ');
+    let (device, path, kind, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let has = |wanted| options.split(',').any(|option| option == wanted);
+    let mode = if has("rw") {
+        "rw"
+    } else if has("ro") {
+        "ro"
+    } else {
+        "unknown"
+    };
+    path.starts_with('/').then(|| Mount { device: decode(device), path: decode(path), kind, mode })
+}
+
+/// The kernel writes space, tab, line end, backslash and `#` as a backslash and three octal digits.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = if *first == b'\\' { after.split_at_checked(3) } else { None };
+        let code = digits.and_then(|(digits, after)| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            Some((u8::from_str_radix(digits, 8).ok()?, after))
+        });
+        let (byte, after) = code.unwrap_or((*first, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The row: `free` is what a user may still write, so used + free is less than total where some is
+/// kept for root.
+fn fields(fill: &Fill) -> Fields {
+    let used = fill.total.saturating_sub(fill.free);
+    let inodes_used = fill.inodes.saturating_sub(fill.inodes_free);
+    let used_percent = counter::percent(used, used.saturating_add(fill.available));
+    Fields::with_capacity(8)
+        .with("total", fill.total)
+        .with("free", fill.available)
+        .with("used", used)
+        .with("used_percent", used_percent.unwrap_or(0.0))
+        .with("inodes_total", fill.inodes)
+        .with("inodes_free", fill.inodes_free)
+        .with("inodes_used", inodes_used)
+        .with("inodes_used_percent", counter::percent(inodes_used, fill.inodes).unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mount, decode, parse, visible};
+
+    #[test]
+    fn escapes_are_decoded() {
+        let check = |text, expected| assert_eq!(decode(text), expected, "{text:?}");
+        check(r"/mnt/a\040b\011\134\043", "/mnt/a b\t\\#");
+        check(r"/mnt/\04", r"/mnt/\04");
+        check(r"/mnt/\999x", r"/mnt/\999x");
+        check(r"/mnt/\777", r"/mnt/\777");
+        check(r"/\303\274", "/ü");
+        check("/ü", "/ü");
+    }
+
+    #[test]
+    fn a_line_is_a_mount_or_nothing() {
+        let mount = |device: &str, path: &str, kind, mode| {
+            Some(Mount { device: device.to_owned(), path: path.to_owned(), kind, mode })
+        };
+        let check = |line, expected| assert_eq!(parse(line), expected, "{line:?}");
+        check("/dev/sda1 /my\\040disk ext4 ro,relatime 0 0", mount("/dev/sda1", "/my disk", "ext4", "ro"));
+        check(" / tmpfs rw,size=0k 0 0", mount("", "/", "tmpfs", "rw"));
+        check("a /a xfs errors=remount-ro", mount("a", "/a", "xfs", "unknown"));
+        check("a /a xfs", None);
+        check("a net:[4026531840] nsfs rw 0 0", None);
+        check("", None);
+    }
+
+    #[test]
+    fn the_last_mount_at_a_path_is_the_one_that_is_seen() {
+        let text = b"a / ext4 rw\nb /x ext4 rw\nc /y ext4 rw\ntmpfs /x tmpfs rw\nc /y ext4 rw\n";
+        let seen: Vec<_> = visible(text).into_iter().map(|mount| (mount.device, mount.path)).collect();
+        let expected = [("a", "/"), ("tmpfs", "/x"), ("c", "/y")];
+        assert_eq!(seen, expected.map(|(device, path)| (device.to_owned(), path.to_owned())));
+    }
+}

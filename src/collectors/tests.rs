@@ -1,0 +1,236 @@
+//! Every fixture host x every collector, and the registry as a whole.
+//!
+//! A machine is a folder in `tests/fixtures/host` (its README says more). A collector reads `t0`
+//! and then `t1`; what it says is compared with `expected/NAME.txt` there. `UPDATE_EXPECTED=1`
+//! writes these files anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{CollectError, Named, Outcome, REGISTRY, from_section};
+use crate::host::Host;
+use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
+use crate::settings::{Document, Outside};
+
+/// The collectors that a configuration gives, and its mistakes.
+fn configured(text: &str) -> (Vec<Named>, Vec<String>) {
+    let variable = |_: &str| None;
+    let file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+    let outside = Outside { variable: &variable, file: &file };
+    let document = Document::parse(PathBuf::from("dunlin.toml"), text, &outside);
+    let root = document.root();
+    let section = root.section("collectors");
+    let collectors = from_section(&section);
+    section.finish();
+    drop(root);
+    let mistakes = document.into_mistakes().into_list();
+    (collectors, mistakes.iter().map(ToString::to_string).collect())
+}
+
+fn project() -> Host {
+    Host::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of all fixture hosts.
+fn machines() -> Vec<String> {
+    let all = project().list("tests/fixtures/host").unwrap();
+    let machines: Vec<_> = all.into_iter().filter(|name| !name.contains('.')).collect();
+    assert!(machines.len() >= 5, "{machines:?}");
+    machines
+}
+
+/// A machine at one moment: its files, and when they were read.
+fn captured(machine: &str, moment: &str) -> (Host, Monotonic) {
+    let host = Host::captured(project().path(format!("tests/fixtures/host/{machine}/{moment}")));
+    let time = host.read("/time").unwrap();
+    let (seconds, nanos) = time.split_whitespace().next().unwrap().split_once('.').unwrap();
+    let nanos = format!("{nanos:0<9}").parse().unwrap();
+    (host, Monotonic(Duration::new(seconds.parse().unwrap(), nanos)))
+}
+
+fn read(named: &mut Named, host: &Host, at: Monotonic) -> (Result<Outcome, CollectError>, Vec<Sample>) {
+    let mut rows = Rows::new(UnixNanos(0), Tags::default());
+    let outcome = named.collector.collect(host, at, &mut rows);
+    (outcome, rows.into_samples())
+}
+
+/// What a collector says of a machine, as text, and its rows.
+fn reading(named: &mut Named, machine: &str, moment: &str) -> (String, Vec<Sample>) {
+    let (host, at) = captured(machine, moment);
+    let (outcome, samples) = read(named, &host, at);
+    let said = match outcome {
+        Ok(outcome) => format!("{outcome:?}"),
+        Err(error) => {
+            let root = host.path("/").display().to_string();
+            format!("error: {error}").replace(&root, "/")
+        }
+    };
+    let mut text = format!("{moment}: {said}\n");
+    for sample in &samples {
+        text.push_str(&line(sample));
+    }
+    (text, samples)
+}
+
+/// Like line protocol, with the type after each number and no time.
+fn line(sample: &Sample) -> String {
+    let mut text = sample.measurement.to_string();
+    for (key, value) in sample.tags.iter() {
+        write!(text, ",{key}={value:?}").unwrap();
+    }
+    for (name, value) in sample.fields.iter() {
+        let value = match value {
+            Value::I64(number) => format!("{number}i"),
+            Value::U64(number) => format!("{number}u"),
+            Value::F64(number) => format!("{}f", number.get()),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Text(text) => format!("{text:?}"),
+        };
+        write!(text, " {name}={value}").unwrap();
+    }
+    text + "\n"
+}
+
+#[test]
+fn every_collector_says_of_every_machine_what_is_expected() {
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    let mut wrong = Vec::new();
+    for machine in machines() {
+        for named in &mut configured("").0 {
+            let said = ["t0", "t1"].map(|moment| reading(named, &machine, moment).0).concat();
+            let path = format!("tests/fixtures/host/{machine}/expected/{}.txt", named.name);
+            let expected = project().read(&path).unwrap_or_default();
+            if update && said != expected {
+                let full = project().path(&path);
+                std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+                std::fs::write(full, &said).unwrap();
+            } else if said != expected {
+                wrong.push(format!("{path}\n--- expected\n{expected}--- said\n{said}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
+    let mut met = BTreeSet::new();
+    for machine in machines() {
+        for named in &mut configured("").0 {
+            for moment in ["t0", "t1"] {
+                for sample in reading(named, &machine, moment).1 {
+                    assert_eq!(catalogue::contradictions(&sample), [""; 0], "{machine} {}", named.name);
+                    let known = catalogue::find(&sample.measurement).unwrap();
+                    for (tag, _) in sample.tags.iter() {
+                        assert!(
+                            known.tags.contains(&tag.as_str()),
+                            "{machine}: {} has no tag {tag}",
+                            known.name
+                        );
+                    }
+                    for (field, _) in sample.fields.iter() {
+                        met.insert(format!("{}.{field}", known.name));
+                    }
+                }
+            }
+        }
+    }
+    // Only 32-bit machines have high and low memory.
+    let unmet = ["mem.high_free", "mem.high_total", "mem.low_free", "mem.low_total"];
+    for measurement in catalogue::host() {
+        for field in measurement.fields {
+            let name = format!("{}.{}", measurement.name, field.name);
+            let listed = unmet.contains(&name.as_str());
+            assert_ne!(met.contains(&name), listed, "{name}: met by a fixture host, or listed as unmet");
+        }
+    }
+}
+
+#[test]
+fn this_machine_is_read_without_an_error() {
+    for named in &mut configured("").0 {
+        for seconds in [100, 110] {
+            let (outcome, samples) = read(named, &Host::new("/"), Monotonic(Duration::from_secs(seconds)));
+            assert!(outcome.is_ok(), "{}: {}", named.name, outcome.unwrap_err());
+            for sample in &samples {
+                assert_eq!(catalogue::contradictions(sample), [""; 0], "{}", named.name);
+            }
+            let first = named.name == "cpu" && seconds == 100;
+            let something = !samples.is_empty() || first || outcome.unwrap() != Outcome::Read;
+            // A machine may have no network device that is up, no disk and nothing mounted.
+            let optional = ["net", "disk", "diskio", "cpu"].contains(&named.name);
+            assert!(something || optional, "{} read nothing", named.name);
+        }
+    }
+}
+
+#[test]
+fn the_registry_is_in_order() {
+    let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+    assert!(names.is_sorted_by(|one, next| one < next), "sorted, and each once: {names:?}");
+    for entry in REGISTRY {
+        assert!(
+            entry.name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_'),
+            "{}",
+            entry.name
+        );
+        let sentences = entry.summary.matches(". ").count() + 1;
+        assert!(entry.summary.ends_with('.') && sentences == 1, "{}: {:?}", entry.name, entry.summary);
+    }
+}
+
+#[test]
+fn every_file_is_in_the_registry() {
+    let files = project().list("src/collectors").unwrap();
+    let members = files.iter().filter_map(|file| file.strip_suffix(".rs"));
+    let members: Vec<_> = members.filter(|name| !["mod", "tests"].contains(name)).collect();
+    let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+    assert_eq!(members, names);
+}
+
+#[test]
+fn collectors_are_disabled_by_name() {
+    let (collectors, mistakes) =
+        configured("[collectors]\ndisabled = [\"cpu\", \"cpus\"]\n[collectors.net]\nx = 1\n");
+    assert_eq!(collectors.len(), REGISTRY.len() - 1);
+    assert!(collectors.iter().all(|named| named.name != "cpu"));
+    let [disabled, unknown] = &mistakes[..] else { panic!("{mistakes:?}") };
+    assert!(
+        disabled.starts_with("dunlin.toml:2: collectors.disabled: names no collector \"cpus\""),
+        "{disabled}"
+    );
+    assert!(unknown.starts_with("dunlin.toml:4: collectors.net.x: is not a known key"), "{unknown}");
+}
+
+#[test]
+fn settings_change_what_is_read() {
+    let count = |text: &str, name: &str, machine: &str| {
+        let (mut collectors, mistakes) = configured(text);
+        assert_eq!(mistakes, [""; 0]);
+        let named = collectors.iter_mut().find(|named| named.name == name).unwrap();
+        reading(named, machine, "t1").1.len()
+    };
+    let v2 = "cgroup-v2-docker";
+    assert_eq!(count("", "net", v2), 2);
+    assert_eq!(count("[collectors.net]\nignore = []", "net", v2), 7);
+    assert_eq!(count("[collectors.net]\nignore = [\"e*\", \"docker?\"]", "net", v2), 5);
+    assert_eq!(count("", "disk", v2), 3);
+    assert_eq!(count("[collectors.disk]\nignore_fs = [\"virtiofs\"]", "disk", v2), 1);
+    assert_eq!(count("[collectors.disk]\nremote = true", "disk", "odd-garbage"), 4);
+    assert_eq!(count("", "disk", "odd-garbage"), 3);
+}
+
+#[test]
+fn a_bounded_reading_reaches_every_process_in_time() {
+    let (mut collectors, _) = configured("[collectors.processes]\nmax_reads = 10");
+    let named = collectors.iter_mut().find(|named| named.name == "processes").unwrap();
+    let unknown: Vec<_> = (0..4)
+        .map(|_| {
+            let samples = reading(named, "cgroup-v2-docker", "t0").1;
+            samples[0].fields.get("unknown").cloned()
+        })
+        .collect();
+    assert_eq!(unknown, [16, 6, 0, 0].map(|count| Some(Value::U64(count))));
+}

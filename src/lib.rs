@@ -13,6 +13,8 @@ pub mod host;
 
 pub mod collectors;
 
+pub mod machine;
+
 pub mod clock;
 pub mod secret;
 pub mod settings;

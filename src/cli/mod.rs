@@ -7,6 +7,7 @@
 mod check;
 mod containers;
 mod logs;
+mod machine;
 mod metrics;
 mod run;
 mod sample;
@@ -76,6 +77,9 @@ enum Command {
     /// Lists the containers and what is known of them.
     #[command(after_help = "Examples:\n  dunlin containers\n  dunlin containers --format json")]
     Containers(containers::ContainersArgs),
+    /// Tells what the machine is: kernel, cores, memory, disks, network devices.
+    #[command(after_help = "Examples:\n  dunlin machine\n  dunlin machine --format json")]
+    Machine(machine::MachineArgs),
     /// Lists every measurement and field: kind, type, unit, meaning, source.
     #[command(after_help = "Examples:\n  dunlin metrics\n  dunlin metrics --format markdown > METRICS.md")]
     Metrics(metrics::MetricsArgs),
@@ -117,6 +121,7 @@ pub fn main() -> Exit {
         Command::Check(arg) => check::check(&arg.config),
         Command::Sample(args) => sample::sample(&args),
         Command::Containers(args) => containers::containers(&args),
+        Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Spool(command) => spool::spool(&command),
     }

@@ -46,6 +46,9 @@ impl HostError {
     }
 }
 
+/// Less than this at once is the end of a kernel file.
+const LAST_PIECE: usize = 2 << 10;
+
 /// How full a filesystem is, as `statvfs` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
@@ -225,12 +228,11 @@ impl KeptFile {
         loop {
             buffer.resize(room, 0);
             let free = buffer.get_mut(length..).unwrap_or_default();
-            let wanted = free.len();
             let got = self.file.read_at(free, length as u64).map_err(|source| self.error(source))?;
             length = length.saturating_add(got);
-            // A kernel file may give less than is asked for and still have more, but none gives
-            // less than a page of that.
-            if got == 0 || (got < wanted && wanted - got >= 4096) {
+            // A kernel file that is a list is given in pieces of up to a page, cut between two entries;
+            // an entry takes less than half a page. So a piece below that is the last.
+            if got < LAST_PIECE {
                 buffer.truncate(length);
                 return Ok(buffer);
             }

@@ -1,0 +1,102 @@
+use super::{ContainerId, Runtime, identify, may_hold_containers};
+
+const ID: &str = "09150b8067431dcfb386e66f533aef10b3f8c46e4ffc440ca5d350e828d9a52b";
+
+/// `ID` in the path stands for a full id.
+fn check(path: &str, expected: Option<Runtime>) {
+    let path = path.replace("ID", ID);
+    let expected = expected.map(|runtime| (runtime, ContainerId::parse(ID).unwrap()));
+    assert_eq!(identify(&path), expected, "{path}");
+}
+
+#[test]
+fn a_container_is_known_by_its_path() {
+    for (path, runtime) in [
+        ("/docker/ID", Runtime::Docker),
+        ("docker/ID", Runtime::Docker),
+        ("/system.slice/docker-ID.scope", Runtime::Docker),
+        ("/shop/ID", Runtime::Docker),
+        ("/shop/web/front/ID", Runtime::Docker),
+        ("/ID", Runtime::Docker),
+        ("/ecs/7e1b2c4d9a/ID", Runtime::Docker),
+        ("/shop.slice/shop-web.slice/docker-ID.scope", Runtime::Docker),
+        ("/user.slice/user-1000.slice/user@1000.service/app.slice/docker-ID.scope", Runtime::Docker),
+        ("/user.slice/user-1000.slice/user@1000.service/user.slice/docker-ID.scope", Runtime::Docker),
+        ("/kubepods.slice/kubepods-pod1.slice/docker-ID.scope", Runtime::Docker),
+        ("/docker/system.slice:docker:ID", Runtime::Docker),
+        ("/kubepods/burstable/pod0e8c/ID", Runtime::Containerd),
+        ("/kubepods.slice/kubepods-pod1.slice/cri-containerd-ID.scope", Runtime::Containerd),
+        (
+            "/system.slice/containerd.service/kubepods-burstable-pod1.slice:cri-containerd:ID",
+            Runtime::Containerd,
+        ),
+        ("/default/ID", Runtime::Containerd),
+        ("/system.slice/nerdctl-ID.scope", Runtime::Containerd),
+        ("/machine.slice/libpod-ID.scope", Runtime::Podman),
+        ("/libpod_parent/libpod-ID", Runtime::Podman),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope",
+            Runtime::Podman,
+        ),
+        ("/kubepods.slice/kubepods-pod1.slice/crio-ID.scope", Runtime::Crio),
+        ("/kubepods/besteffort/pod0e8c/crio-ID", Runtime::Crio),
+    ] {
+        check(path, Some(runtime));
+        assert!(!may_hold_containers(&path.replace("ID", ID)), "{path}");
+    }
+}
+
+#[test]
+fn what_is_no_container() {
+    for path in [
+        "",
+        "/",
+        "/docker",
+        "/system.slice",
+        "/system.slice/docker.service",
+        "/system.slice/docker.socket",
+        "/init.scope",
+        "/docker/ID/docker/ID",
+        "/docker/ID/init.scope",
+        "/system.slice/docker-ID.scope/kubepods/ID",
+        "/machine.slice/libpod-ID.scope/container",
+        "/machine.slice/libpod-conmon-ID.scope",
+        "/kubepods.slice/kubepods-pod1.slice/crio-conmon-ID.scope",
+        "/system.slice/var-lib-docker-containers-ID-shm.mount",
+        "/system.slice/docker-ID.mount",
+        "/system.slice/run-docker-netns-21255eb183d4.mount",
+        "/docker/buildkit/v4jvn23p3k6dzgo5mg22jzqnd",
+        "/docker/09150b806743",
+        "/docker/0915-b8067431dcfb386e66f533aef10b3f8c46e4ffc440ca5d350e828d9a52b",
+        "/docker/09150B8067431DCFB386E66F533AEF10B3F8C46E4FFC440CA5D350E828D9A52B",
+        "/docker/ID0",
+        "/other-ID.scope",
+        "/a.slice:other:ID",
+        "/docker/é",
+    ] {
+        check(path, None);
+    }
+}
+
+#[test]
+fn mounts_and_containers_are_not_entered() {
+    for (path, expected) in [
+        ("", true),
+        ("/docker", true),
+        ("/system.slice/docker.service", true),
+        ("/user.slice/user-1000.slice/user@1000.service", true),
+        ("/dev-hugepages.mount", false),
+        ("/docker/ID", false),
+        ("/docker/ID/inner", false),
+        ("/machine.slice/libpod-ID.scope/container", false),
+    ] {
+        assert_eq!(may_hold_containers(&path.replace("ID", ID)), expected, "{path}");
+    }
+}
+
+#[test]
+fn an_id_has_a_short_form() {
+    let id = ContainerId::parse(ID).unwrap();
+    assert_eq!(id.short(), "09150b806743");
+    assert_eq!(id.to_string(), ID);
+}

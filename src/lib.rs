@@ -12,6 +12,7 @@ pub mod metric;
 pub mod host;
 
 pub mod collectors;
+pub mod containers;
 
 pub mod clock;
 pub mod secret;

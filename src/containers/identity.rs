@@ -117,8 +117,7 @@ fn is_mount(name: &str) -> bool {
 /// The container that a directory's name stands for; `top` is the first name of its path.
 fn container(top: &str, name: &str) -> Option<(Runtime, ContainerId)> {
     if let Some(id) = ContainerId::parse(name) {
-        let runtime =
-            if CONTAINERD_PARENTS.contains(&top) { Runtime::Containerd } else { Runtime::Docker };
+        let runtime = if CONTAINERD_PARENTS.contains(&top) { Runtime::Containerd } else { Runtime::Docker };
         return Some((runtime, id));
     }
     let (before, id) = match name.rsplit_once(':') {

@@ -55,17 +55,10 @@ fn interface(line: &[u8]) -> Option<(&str, Traffic)> {
     for column in &mut columns {
         (*column, rest) = scan::leading(rest.trim_ascii_start())?;
     }
-    let [rx_bytes, rx_packets, rx_errors, rx_dropped, .., tx_bytes, tx_packets, tx_errors, tx_dropped] = columns;
-    let traffic = Traffic {
-        rx_bytes,
-        rx_packets,
-        rx_errors,
-        rx_dropped,
-        tx_bytes,
-        tx_packets,
-        tx_errors,
-        tx_dropped,
-    };
+    let [rx_bytes, rx_packets, rx_errors, rx_dropped, .., tx_bytes, tx_packets, tx_errors, tx_dropped] =
+        columns;
+    let traffic =
+        Traffic { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped };
     Some((name, traffic))
 }
 

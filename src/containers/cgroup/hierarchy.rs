@@ -21,8 +21,20 @@ const USUAL_PLACE: &str = "/sys/fs/cgroup";
 
 /// All controllers that v1 ever had, to tell them from the other options of a mount.
 const CONTROLLERS: [&str; 14] = [
-    "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "misc", "net_cls",
-    "net_prio", "perf_event", "pids", "rdma",
+    "blkio",
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "devices",
+    "freezer",
+    "hugetlb",
+    "memory",
+    "misc",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "pids",
+    "rdma",
 ];
 
 /// The controllers that are read.
@@ -73,13 +85,12 @@ impl Hierarchy {
     pub fn detect(host: &Host) -> Result<Self, HierarchyError> {
         TABLES
             .into_iter()
-            .filter_map(|(table, is_mountinfo)| {
+            .find_map(|(table, is_mountinfo)| {
                 let table = host.read(table).ok()?;
                 let mut mounts = mounts(&table, is_mountinfo);
                 mounts.retain(|mount| host.has(mount.at()));
                 decide(mounts)
             })
-            .next()
             .or_else(|| usual(host))
             .ok_or(HierarchyError)
     }

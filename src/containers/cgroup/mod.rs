@@ -100,7 +100,10 @@ impl CgroupReader {
         with_scratch(|buffer| {
             host.read_into(join(&self.directory, "cgroup.procs"), buffer).ok()?;
             // A process of another pid namespace is written as 0.
-            scan::lines(buffer).filter_map(scan::lone).filter_map(|pid| u32::try_from(pid).ok()).find(|pid| *pid > 0)
+            scan::lines(buffer)
+                .filter_map(scan::lone)
+                .filter_map(|pid| u32::try_from(pid).ok())
+                .find(|pid| *pid > 0)
         })
     }
 

@@ -15,9 +15,11 @@ pub(crate) struct PressureFiles([(Resource, LazyFile); 3]);
 impl PressureFiles {
     /// Those of a directory, if there is one.
     pub(crate) fn below(directory: Option<&str>) -> Self {
-        Self([Resource::Cpu, Resource::Memory, Resource::Io].map(|resource| {
-            (resource, LazyFile::below(directory, &format!("{}.pressure", resource.name())))
-        }))
+        Self(
+            [Resource::Cpu, Resource::Memory, Resource::Io].map(|resource| {
+                (resource, LazyFile::below(directory, &format!("{}.pressure", resource.name())))
+            }),
+        )
     }
 
     /// What they say now.
@@ -60,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_line_of_pressure() {
-        let check = |line: &str, expected| assert_eq!(parse(Resource::Io, line.as_bytes()), expected, "{line:?}");
+        let check =
+            |line: &str, expected| assert_eq!(parse(Resource::Io, line.as_bytes()), expected, "{line:?}");
         let full = Pressure {
             resource: Resource::Io,
             stalled: Stalled::Full,

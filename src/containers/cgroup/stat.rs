@@ -123,7 +123,11 @@ mod tests {
     fn the_kernels_order_is_kept_and_remembered() {
         let mut keys = StatKeys::default();
         for _ in 0..3 {
-            check(&mut keys, "anon 1\nfile 22\nnovel_key 3\n", &[("anon", 1), ("file", 22), ("novel_key", 3)]);
+            check(
+                &mut keys,
+                "anon 1\nfile 22\nnovel_key 3\n",
+                &[("anon", 1), ("file", 22), ("novel_key", 3)],
+            );
         }
         check(&mut keys, "anon 4\nkernel 5\nfile 6\n", &[("anon", 4), ("kernel", 5), ("file", 6)]);
         check(&mut keys, "file 7\n", &[("file", 7)]);
@@ -155,10 +159,8 @@ mod tests {
 
     #[test]
     fn a_file_without_end_is_cut() {
-        let mut text = String::new();
-        for number in 0..1000 {
-            text.push_str(&format!("key_{number} {number}\n"));
-        }
+        let text: Vec<_> = (0..1000).map(|number| format!("key_{number} {number}\n")).collect();
+        let text = text.concat();
         assert_eq!(StatKeys::default().parse(text.as_bytes()).len(), super::MOST_KEYS);
     }
 }

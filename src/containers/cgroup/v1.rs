@@ -17,7 +17,7 @@ use crate::host::Host;
 const NANOS_PER_TICK: u64 = 10_000_000;
 
 /// Where block I/O is counted, by preference. The throttling layer sees all requests, whatever
-/// scheduler a device has, but before Linux 5.0 only a cgroup's own and not those of its children.
+/// scheduler a device has; older kernels count there a cgroup's own only and not its children's.
 /// The last is CFQ's, gone since Linux 5.0.
 const BLOCK_FILES: [(&str, &str); 4] = [
     ("blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_serviced_recursive"),
@@ -64,13 +64,8 @@ struct BlockFiles {
 
 impl Files {
     /// The files of the cgroup at `path` below each controller's mount.
-    pub(crate) fn new(
-        controllers: &BTreeMap<String, String>,
-        unified: Option<&String>,
-        path: &str,
-    ) -> Self {
-        let directory =
-            |controller: &str| controllers.get(controller).map(|mount| super::join(mount, path));
+    pub(crate) fn new(controllers: &BTreeMap<String, String>, unified: Option<&String>, path: &str) -> Self {
+        let directory = |controller: &str| controllers.get(controller).map(|mount| super::join(mount, path));
         let (cpu, cpuacct, pids) = (directory("cpu"), directory("cpuacct"), directory("pids"));
         let (memory, block) = (directory("memory"), directory("blkio"));
         let memory = memory.as_deref();
@@ -200,7 +195,6 @@ impl BlockFiles {
             self.is_settled |= devices.as_ref().is_some_and(|devices| !devices.is_empty());
             return devices;
         }
-        self.readings_left = PATIENCE;
         let mut first: Option<usize> = None;
         for at in 0..self.groups.len() {
             let Some(devices) = self.group(at, host, buffer) else {
@@ -214,6 +208,7 @@ impl BlockFiles {
             first = first.or(Some(at));
         }
         self.chosen = first?;
+        self.readings_left = PATIENCE;
         Some(Vec::new())
     }
 

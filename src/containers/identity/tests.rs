@@ -34,10 +34,7 @@ fn a_container_is_known_by_its_path() {
         ("/system.slice/nerdctl-ID.scope", Runtime::Containerd),
         ("/machine.slice/libpod-ID.scope", Runtime::Podman),
         ("/libpod_parent/libpod-ID", Runtime::Podman),
-        (
-            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope",
-            Runtime::Podman,
-        ),
+        ("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope", Runtime::Podman),
         ("/kubepods.slice/kubepods-pod1.slice/crio-ID.scope", Runtime::Crio),
         ("/kubepods/besteffort/pod0e8c/crio-ID", Runtime::Crio),
     ] {

@@ -1,8 +1,298 @@
-//! Containers: who they are and what they use.
+//! The containers: who is there, what they are called, what they use.
+//!
+//! Three sources are joined here, each of which may fail without the others. *That* a container is
+//! there, the cgroup tree says ([`discovery`]). *What it uses*, its cgroup's files say ([`cgroup`]). *What
+//! it is called*, its runtime says ([`runtime`]), which may be late or away: until then readings are
+//! held back for a while, and no row leaves under a wrong name.
+//!
+//! Everything runs on the sampling thread but the runtime's task, which sends [`Update`]s. This part
+//! knows nothing of ticks, intervals, spool or sinks; it is handed moments and asks no clock.
 
 pub mod cgroup;
+pub mod config;
+mod discovery;
 pub mod identity;
 pub mod metadata;
 pub mod network;
 pub mod reading;
 pub mod rows;
+pub mod runtime;
+mod target;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::config::{Config, DockerConfig};
+pub use self::identity::{ContainerId, Runtime};
+pub use self::metadata::{Engine, Metadata};
+pub use self::reading::Activity;
+
+use self::cgroup::Hierarchy;
+use self::discovery::{Discovery, Found};
+use self::rows::SystemCpu;
+use self::runtime::docker_files;
+use self::target::{Surroundings, Target};
+use crate::host::Host;
+use crate::metric::{Monotonic, Rows, Text, UnixNanos};
+
+/// So long a runtime that is there gets to answer before its files are read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A container came or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is there now, or anew.
+    Appeared(ContainerId),
+    /// It is there no longer.
+    Gone(ContainerId),
+}
+
+/// What a runtime's task heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// What is known of a container now.
+    Known(ContainerId, Box<Metadata>),
+    /// What is known of the runtime itself.
+    Engine(Engine),
+    /// The runtime has no such container (any more).
+    Gone(ContainerId),
+    /// The runtime does not answer.
+    Unavailable,
+}
+
+/// The containers of one machine.
+pub struct Containers {
+    config: Config,
+    host: Host,
+    hierarchy: Option<Hierarchy>,
+    discovery: Option<Discovery>,
+    targets: BTreeMap<ContainerId, Target>,
+    /// Gone, with readings that could not be named yet.
+    departed: Vec<Target>,
+    /// What the runtime said, also of containers whose cgroup was not seen yet.
+    told: BTreeMap<ContainerId, Arc<Metadata>>,
+    /// How containers ended, for one last row each.
+    endings: Vec<Target>,
+    engine: Engine,
+    runtime_is_away: bool,
+    system: Option<Arc<SystemCpu>>,
+    must_look: bool,
+    now: Monotonic,
+}
+
+impl Containers {
+    /// Begins to watch the containers of `host`. What is missing (a cgroup filesystem, inotify, a
+    /// runtime) is said once, and gone without.
+    pub fn new(config: Config, host: Host) -> Self {
+        let name = host.read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let mut containers = Self {
+            config,
+            host,
+            hierarchy: None,
+            discovery: None,
+            targets: BTreeMap::new(),
+            departed: Vec::new(),
+            told: BTreeMap::new(),
+            endings: Vec::new(),
+            engine: Engine { host: name.trim().to_owned().into(), version: Text::of("") },
+            runtime_is_away: false,
+            system: None,
+            must_look: false,
+            now: Monotonic::default(),
+        };
+        if containers.config.enabled
+            && let Err(error) = containers.find_hierarchy()
+        {
+            tracing::warn!(%error, "no container can be seen");
+        }
+        containers
+    }
+
+    /// What becomes readable when a container may have come or gone: whoever waits for it calls
+    /// [`Containers::discover`] then.
+    pub fn watch(&self) -> Option<OwnedFd> {
+        self.discovery.as_ref()?.descriptor()
+    }
+
+    /// Who came and who went since the last call. With `rescan` the cgroup tree is looked through in
+    /// full: once in a while, for what inotify did not tell.
+    pub fn discover(&mut self, rescan: bool, at: Monotonic) -> Vec<Change> {
+        self.now = at;
+        if !self.config.enabled {
+            return Vec::new();
+        }
+        if rescan && self.discovery.is_none() {
+            // Said at the start already.
+            let _ = self.find_hierarchy();
+        }
+        let walk = rescan || std::mem::take(&mut self.must_look);
+        let found = self.discovery.as_mut().map(|discovery| discovery.changes(walk)).unwrap_or_default();
+        found.into_iter().filter_map(|found| self.change(found)).collect()
+    }
+
+    /// The containers that are there.
+    pub fn ids(&self) -> impl Iterator<Item = &ContainerId> {
+        self.targets.keys()
+    }
+
+    /// Those whose rows wait for the runtime's word.
+    pub fn unnamed(&self) -> impl Iterator<Item = &ContainerId> {
+        self.targets.values().chain(&self.departed).filter(|target| target.is_waiting()).map(Target::id)
+    }
+
+    /// Takes in what the runtime said.
+    pub fn update(&mut self, update: Update) {
+        match update {
+            Update::Known(id, metadata) => {
+                self.runtime_is_away = false;
+                self.learn(&id, Arc::from(metadata));
+            }
+            Update::Engine(engine) => {
+                self.runtime_is_away = false;
+                if self.engine != engine {
+                    self.engine = engine;
+                    self.targets.values_mut().for_each(Target::forget_tags);
+                }
+            }
+            Update::Gone(id) => {
+                self.told.remove(&id);
+            }
+            Update::Unavailable => self.runtime_is_away = true,
+        }
+    }
+
+    /// How much processor time a container used so far, in nanoseconds: one read, to see whether
+    /// it woke up.
+    pub fn cpu_usage(&mut self, id: &ContainerId) -> Option<u64> {
+        self.targets.get_mut(id)?.cpu_usage(&self.host)
+    }
+
+    /// Reads what all containers of a pass are held against: the host's processor time.
+    pub fn begin_pass(&mut self) {
+        self.system = SystemCpu::read(&self.host).map(Arc::new);
+    }
+
+    /// Reads a container in full and adds its rows, or keeps the reading until it can be named. None
+    /// if it is gone.
+    pub fn collect(
+        &mut self,
+        id: &ContainerId,
+        time: UnixNanos,
+        at: Monotonic,
+        rows: &mut Rows,
+    ) -> Option<Activity> {
+        self.now = at;
+        self.targets.get_mut(id)?.look_for_process(&self.host);
+        let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
+        let target = self.targets.get_mut(id)?;
+        let activity = target.read(&self.host, time, self.system.clone(), !is_shared)?;
+        self.release_target(id, rows);
+        Some(activity)
+    }
+
+    /// Adds the rows of those readings that were kept and whose containers are known now, and the
+    /// last row of those that ended.
+    pub fn release(&mut self, rows: &mut Rows) {
+        let held: Vec<_> =
+            self.targets.iter().filter(|(_, target)| target.holds()).map(|(id, _)| id.clone()).collect();
+        for id in held {
+            self.release_target(&id, rows);
+        }
+        let mut departed = std::mem::take(&mut self.departed);
+        departed.retain_mut(|target| {
+            self.seek_name(target);
+            target.release(&self.surroundings(), false, rows);
+            target.holds()
+        });
+        self.departed = departed;
+        for mut ended in std::mem::take(&mut self.endings) {
+            ended.add_end(&self.surroundings(), rows);
+        }
+    }
+
+    fn find_hierarchy(&mut self) -> Result<(), cgroup::HierarchyError> {
+        let hierarchy = Hierarchy::detect(&self.host)?;
+        if let Some(top) = hierarchy.watched() {
+            self.discovery = Some(Discovery::new(self.host.clone(), top));
+        }
+        self.hierarchy = Some(hierarchy);
+        Ok(())
+    }
+
+    /// Only Docker's containers are handled so far; others are recognised, so as not to be taken for
+    /// Docker's.
+    fn change(&mut self, found: Found) -> Option<Change> {
+        match found {
+            Found::Came(id, runtime, path) => {
+                if runtime != Runtime::Docker || !self.config.runtimes.contains(&runtime) {
+                    return None;
+                }
+                let hierarchy = self.hierarchy.as_ref()?;
+                let mut target = Target::new(id.clone(), runtime, hierarchy, &path, self.now);
+                if let Some(metadata) = self.told.get(&id) {
+                    target.learn(metadata.clone());
+                }
+                self.targets.insert(id.clone(), target);
+                Some(Change::Appeared(id))
+            }
+            Found::Went(id) => {
+                let mut target = self.targets.remove(&id)?;
+                target.depart();
+                if target.holds() {
+                    self.departed.push(target);
+                }
+                Some(Change::Gone(id))
+            }
+        }
+    }
+
+    fn learn(&mut self, id: &ContainerId, metadata: Arc<Metadata>) {
+        let before = self.told.insert(id.clone(), metadata.clone());
+        let target = self.targets.get_mut(id);
+        let is_new_run = before.as_ref().is_none_or(|before| before.started_at != metadata.started_at);
+        if target.is_none() && metadata.state.is_alive() && is_new_run {
+            // The runtime started it and no cgroup of it was seen: inotify is late, or lost it.
+            self.must_look = true;
+        }
+        let has_ended = !metadata.state.is_alive() && metadata.finished_at.is_some();
+        let was_seen = target.is_some()
+            || self.departed.iter().any(|target| target.id() == id)
+            || before.as_ref().is_some_and(|before| before.state.is_alive());
+        let is_news = before.is_none_or(|before| before.finished_at != metadata.finished_at);
+        if has_ended && was_seen && is_news {
+            self.endings.push(Target::ended(id.clone(), Runtime::Docker, metadata.clone()));
+        }
+        for target in target.into_iter().chain(self.departed.iter_mut().filter(|target| target.id() == id)) {
+            target.learn(metadata.clone());
+        }
+    }
+
+    fn release_target(&mut self, id: &ContainerId, rows: &mut Rows) {
+        // Taken out for a moment: its surroundings are borrowed from what is left.
+        let Some(mut target) = self.targets.remove(id) else { return };
+        self.seek_name(&mut target);
+        target.release(&self.surroundings(), true, rows);
+        self.targets.insert(id.clone(), target);
+    }
+
+    /// Reads the runtime's files for a container that the runtime itself has not named in time.
+    fn seek_name(&self, target: &mut Target) {
+        let has_waited = self.now.since(target.appeared()) >= PATIENCE;
+        if target.is_nameless() && (self.runtime_is_away || has_waited) {
+            let data_root = &self.config.docker.data_root;
+            match docker_files::read(&self.host, data_root, target.id(), &self.config.labels) {
+                Ok(metadata) => target.learn_from_files(metadata),
+                Err(error) => tracing::debug!(%error, "a container is not named by files either"),
+            }
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { engine: &self.engine, now: self.now }
+    }
+}
+
+#[cfg(test)]
+mod tests;

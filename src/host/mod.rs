@@ -6,6 +6,7 @@
 
 pub mod counter;
 pub mod text;
+mod tree;
 
 use std::fs::File;
 use std::io::{self, Read};

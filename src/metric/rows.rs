@@ -40,6 +40,11 @@ impl Rows {
         }
     }
 
+    /// Takes the rows of another reading, which keep their own moment: those of a reading that waited.
+    pub fn append(&mut self, other: Self) {
+        self.samples.extend(other.samples);
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.samples.len()

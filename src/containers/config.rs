@@ -1,0 +1,122 @@
+//! `[containers]`: which containers are measured, which labels their rows carry, where Docker is.
+
+use wildmatch::WildMatch;
+
+use super::identity::Runtime;
+use crate::settings::Section;
+
+/// What may be said about containers.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whether containers are measured at all.
+    pub enabled: bool,
+    /// Whose containers.
+    pub runtimes: Vec<Runtime>,
+    /// Patterns of the labels that become tags; none by default, since labels may be many, large or
+    /// secret.
+    pub labels: Vec<WildMatch>,
+    /// Where Docker is.
+    pub docker: DockerConfig,
+}
+
+/// `[containers.docker]`. Both are paths of the watched machine, below its root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The engine's socket.
+    pub socket: String,
+    /// The engine's data folder, for its files about containers.
+    pub data_root: String,
+}
+
+const SOCKET: &str = "/var/run/docker.sock";
+const DATA_ROOT: &str = "/var/lib/docker";
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            runtimes: Runtime::ALL.to_vec(),
+            labels: Vec::new(),
+            docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
+        }
+    }
+}
+
+impl Config {
+    /// Reads `[containers]`; the caller finishes that section.
+    pub fn from_section(section: &Section<'_>) -> Self {
+        let defaults = Self::default();
+        let names = Runtime::ALL.map(Runtime::name);
+        let runtime = |name: &String| {
+            let runtime = Runtime::ALL.into_iter().find(|runtime| runtime.name() == name);
+            if runtime.is_none() {
+                let message = format!("names no runtime {name:?}; expected some of {}", names.join(", "));
+                section.mistake("runtimes", message);
+            }
+            runtime
+        };
+        let docker = section.section("docker");
+        let config = Self {
+            enabled: section.truth("enabled", defaults.enabled),
+            runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
+            labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            docker: DockerConfig {
+                socket: path(&docker, "socket", SOCKET),
+                data_root: path(&docker, "data_root", DATA_ROOT),
+            },
+        };
+        docker.finish();
+        config
+    }
+}
+
+fn path(section: &Section<'_>, key: &'static str, default: &str) -> String {
+    let path = section.text(key, default);
+    if !path.starts_with('/') {
+        section.mistake(key, format!("is not an absolute path; expected one such as {default:?}"));
+    }
+    path.trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Config, Runtime};
+    use crate::settings::{Document, Outside};
+
+    fn read(text: &str) -> (Config, Vec<String>) {
+        let file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let outside = Outside { variable: &|_| None, file: &file };
+        let document = Document::parse(PathBuf::from("d.toml"), text, &outside);
+        let root = document.root();
+        let config = Config::from_section(&root);
+        root.finish();
+        (config, document.into_mistakes().into_list().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let (config, mistakes) = read("");
+        assert_eq!(mistakes, [""; 0]);
+        assert!(config.enabled && config.labels.is_empty());
+        assert_eq!(config.runtimes, Runtime::ALL);
+        assert_eq!(config.docker.socket, "/var/run/docker.sock");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let text = "enabled = false\nruntimes = [\"docker\", \"rkt\"]\nlabels = [\"a.*\"]\n[docker]\nsocket = \"docker.sock\"\ndata_rot = \"/d\"\n";
+        let (config, mistakes) = read(text);
+        assert!(!config.enabled && config.labels[0].matches("a.b"));
+        assert_eq!(config.runtimes, [Runtime::Docker]);
+        assert_eq!(
+            mistakes,
+            [
+                "d.toml:2: runtimes: names no runtime \"rkt\"; expected some of docker, containerd, podman, crio",
+                "d.toml:5: docker.socket: is not an absolute path; expected one such as \"/var/run/docker.sock\"",
+                "d.toml:6: docker.data_rot: is not a known key; did you mean data_root?",
+            ]
+        );
+    }
+}

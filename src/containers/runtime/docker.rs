@@ -1,0 +1,263 @@
+//! Docker's engine, asked over its socket: a task that tells what it hears, for as long as somebody listens.
+//!
+//! It listens to the engine's events first and asks for everything after that, so that nothing falls
+//! between the two; then each event makes it ask for that container again. Once a minute all is
+//! compared anew, which repairs what was missed. An engine that goes away is told of once, and
+//! waited for with growing pauses; when it is back, everything is told anew.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
+use wildmatch::WildMatch;
+
+use super::docker_client::{DockerClient, Events};
+use super::docker_events::Event;
+use crate::containers::identity::ContainerId;
+use crate::containers::metadata::{Engine, Metadata};
+use crate::containers::{Config, Update};
+use crate::host::Host;
+
+pub use super::docker_client::DockerError;
+
+/// How often everything is compared anew.
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// The first pause after the engine went away; each further one is twice as long,
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// up to this one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Tells `updates` what Docker says, until the other end of `wants` is dropped. An id that comes
+/// through `wants` is asked for at once.
+pub async fn follow(
+    config: Config,
+    host: Host,
+    mut wants: UnboundedReceiver<ContainerId>,
+    updates: impl Fn(Update),
+) {
+    let mut told = Told { updates, alive: BTreeMap::new() };
+    let mut pause = FIRST_PAUSE;
+    let mut away = false;
+    loop {
+        match Session::begin(&config, &host, &mut told).await {
+            Ok(session) => {
+                if away {
+                    tracing::info!("Docker answers again");
+                }
+                pause = FIRST_PAUSE;
+                away = false;
+                match session.listen(&mut told, &mut wants).await {
+                    Ok(()) => return,
+                    Err(error) => report(&error),
+                }
+            }
+            Err(error) if !away => report(&error),
+            Err(_) => {}
+        }
+        if !away {
+            (told.updates)(Update::Unavailable);
+            away = true;
+        }
+        if wait(pause, &mut wants).await.is_err() {
+            return;
+        }
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Asks once for everything: for commands that print and end.
+pub async fn list(
+    config: &Config,
+    host: &Host,
+) -> Result<(Engine, Vec<(ContainerId, Metadata)>), DockerError> {
+    let client = DockerClient::new(config, host)?;
+    let engine = client.engine().await?;
+    let mut all = Vec::new();
+    for (id, _) in client.list().await? {
+        match client.inspect(&id).await {
+            Ok(Some(metadata)) => all.push((id, metadata)),
+            Ok(None) => {}
+            Err(error) if error.is_away() => return Err(error),
+            Err(error) => tracing::warn!(container = %id, %error, "a container cannot be described"),
+        }
+    }
+    Ok((engine, all))
+}
+
+/// A host without Docker is as good as one with it.
+fn report(error: &DockerError) {
+    if error.is_missing() {
+        tracing::info!(%error, "containers are named from files until there is an engine");
+    } else {
+        tracing::warn!(%error, "containers are named from files until Docker answers again");
+    }
+}
+
+/// What the other end dropped.
+struct Closed;
+
+/// Waits. What is wanted meanwhile cannot be had: when the engine is back, everything is told.
+async fn wait(pause: Duration, wants: &mut UnboundedReceiver<ContainerId>) -> Result<(), Closed> {
+    let pause = tokio::time::sleep(pause);
+    tokio::pin!(pause);
+    loop {
+        tokio::select! {
+            () = &mut pause => return Ok(()),
+            want = wants.recv() => want.map(|_| ()).ok_or(Closed)?,
+        }
+    }
+}
+
+/// Whom to tell, and what was told.
+struct Told<F: Fn(Update)> {
+    updates: F,
+    /// The containers that were told of as having processes. It outlives a session: who died while the
+    /// engine was away is told of when it is back.
+    alive: BTreeMap<ContainerId, Box<Metadata>>,
+}
+
+impl<F: Fn(Update)> Told<F> {
+    fn known(&mut self, id: ContainerId, metadata: Box<Metadata>) {
+        if metadata.state.is_alive() {
+            self.alive.insert(id.clone(), metadata.clone());
+        } else {
+            self.alive.remove(&id);
+        }
+        (self.updates)(Update::Known(id, metadata));
+    }
+
+    fn answer(&mut self, id: ContainerId, answer: Answer) {
+        match answer {
+            Answer::Known(metadata) => self.known(id, metadata),
+            Answer::Gone => {
+                self.alive.remove(&id);
+                (self.updates)(Update::Gone(id));
+            }
+            Answer::Unclear => {}
+        }
+    }
+}
+
+/// What became of the question for one container.
+enum Answer {
+    Known(Box<Metadata>),
+    Gone,
+    Unclear,
+}
+
+/// One connection, from the first question to the first silence.
+struct Session<'c> {
+    client: DockerClient<'c>,
+    labels: &'c [WildMatch],
+    events: Events,
+}
+
+impl<'c> Session<'c> {
+    async fn begin<F: Fn(Update)>(
+        config: &'c Config,
+        host: &Host,
+        told: &mut Told<F>,
+    ) -> Result<Self, DockerError> {
+        let client = DockerClient::new(config, host)?;
+        let events = client.events().await?;
+        let engine = client.engine().await?;
+        (told.updates)(Update::Engine(engine));
+        let session = Self { client, labels: &config.labels, events };
+        session.compare(told, true).await?;
+        Ok(session)
+    }
+
+    /// Listens until the other end of `wants` is dropped, or the engine falls silent.
+    async fn listen<F: Fn(Update)>(
+        mut self,
+        told: &mut Told<F>,
+        wants: &mut UnboundedReceiver<ContainerId>,
+    ) -> Result<(), DockerError> {
+        let mut refresh = tokio::time::interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        refresh.reset();
+        loop {
+            tokio::select! {
+                events = self.events.next() => {
+                    for event in events? {
+                        self.handle(event, told).await?;
+                    }
+                }
+                want = wants.recv() => match want {
+                    Some(id) => self.ask(id, told).await?,
+                    None => return Ok(()),
+                },
+                _ = refresh.tick() => {
+                    let engine = self.client.engine().await?;
+                    (told.updates)(Update::Engine(engine));
+                    self.compare(told, false).await?;
+                }
+            }
+        }
+    }
+
+    async fn handle<F: Fn(Update)>(&self, event: Event, told: &mut Told<F>) -> Result<(), DockerError> {
+        match event {
+            Event::Changed(id) => self.ask(id, told).await,
+            Event::Destroyed(id) => {
+                told.answer(id, Answer::Gone);
+                Ok(())
+            }
+            Event::Died(id, death) => {
+                let now = self.look(&id).await?;
+                // It may be removed or started again already: then only the event tells of its end.
+                if !matches!(&now, Answer::Known(metadata) if !metadata.state.is_alive()) {
+                    let before = told.alive.get(&id).map(|before| &**before);
+                    let ended = death.of(before, self.labels);
+                    told.known(id.clone(), Box::new(ended));
+                }
+                told.answer(id, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks for one container and tells.
+    async fn ask<F: Fn(Update)>(&self, id: ContainerId, told: &mut Told<F>) -> Result<(), DockerError> {
+        let answer = self.look(&id).await?;
+        told.answer(id, answer);
+        Ok(())
+    }
+
+    /// Asks for one container. One that cannot be described does not end the session.
+    async fn look(&self, id: &ContainerId) -> Result<Answer, DockerError> {
+        match self.client.inspect(id).await {
+            Ok(Some(metadata)) => Ok(Answer::Known(Box::new(metadata))),
+            Ok(None) => Ok(Answer::Gone),
+            Err(error) if error.is_away() => Err(error),
+            Err(error) => {
+                tracing::warn!(container = %id, %error, "a container cannot be described");
+                Ok(Answer::Unclear)
+            }
+        }
+    }
+
+    /// Compares what was told with what is: all anew, or only what differs.
+    async fn compare<F: Fn(Update)>(&self, told: &mut Told<F>, anew: bool) -> Result<(), DockerError> {
+        let listed: BTreeMap<_, _> = self.client.list().await?.into_iter().collect();
+        let gone: Vec<_> = told.alive.keys().filter(|id| !listed.contains_key(id)).cloned().collect();
+        for id in gone {
+            told.answer(id, Answer::Gone);
+        }
+        for (id, has_processes) in listed {
+            // Who ended before anybody was told of him is not spoken of.
+            if !has_processes && !told.alive.contains_key(&id) {
+                continue;
+            }
+            let answer = self.look(&id).await?;
+            let same = matches!(&answer, Answer::Known(now) if told.alive.get(&id) == Some(now));
+            if anew || !same {
+                told.answer(id, answer);
+            }
+        }
+        Ok(())
+    }
+}

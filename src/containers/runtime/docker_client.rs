@@ -1,0 +1,197 @@
+//! Docker's Engine API over its Unix socket: a handful of GETs, bounded in time and size.
+//!
+//! The paths carry no version, so the engine answers with its newest: what is read here has been in
+//! every version since 1.24. The socket is looked up below the watched machine's root each time,
+//! since `/var/run` is a link there, and an engine that starts anew makes a new socket.
+
+use std::time::Duration;
+
+use reqwest::{Client, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::docker_answer::{Info, Inspected, Listed};
+use super::docker_events::{ACTIONS, Event, EventLines};
+use crate::containers::identity::ContainerId;
+use crate::containers::metadata::{Engine, Metadata};
+use crate::containers::{Config, DockerConfig};
+use crate::host::{Host, HostError};
+
+/// The socket is on this machine: who does not take the connection at once is stuck.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// An inspection takes milliseconds; a list of thousands a second or two.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// No answer that is used is larger.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// Why Docker did not answer, or not as expected.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// There is no socket.
+    #[error("no Docker engine: {0}")]
+    Socket(#[source] HostError),
+    /// It could not be asked, or fell silent.
+    #[error("Docker does not answer {path}: {source}")]
+    Away {
+        /// What was asked.
+        path: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The stream of events came to its end: the engine stops.
+    #[error("Docker ended its stream of events")]
+    Ended,
+    /// It answered with an error.
+    #[error("Docker answers {path} with {status}; expected 200")]
+    Status {
+        /// What was asked.
+        path: String,
+        /// The answer's status.
+        status: StatusCode,
+    },
+    /// The answer is too large.
+    #[error("Docker's answer to {path} is larger than {LARGEST_ANSWER} bytes")]
+    TooLarge {
+        /// What was asked.
+        path: String,
+    },
+    /// The answer was not understood.
+    #[error("cannot understand Docker's answer to {path}: {source}")]
+    Odd {
+        /// What was asked.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl DockerError {
+    /// Whether the engine is away, rather than at odds with one question.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Socket(_) | Self::Away { .. } | Self::Ended => true,
+            Self::Status { .. } | Self::TooLarge { .. } | Self::Odd { .. } => false,
+        }
+    }
+
+    /// Whether there is no engine to ask: its socket is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Socket(error) if error.is_missing())
+    }
+}
+
+/// A connection to one engine.
+pub(super) struct DockerClient<'c> {
+    client: Client,
+    config: &'c Config,
+}
+
+impl<'c> DockerClient<'c> {
+    /// Looks the socket up. Nothing is asked yet.
+    pub(super) fn new(config: &'c Config, host: &Host) -> Result<Self, DockerError> {
+        let DockerConfig { socket, .. } = &config.docker;
+        let socket = host.real_path(socket).map_err(DockerError::Socket)?;
+        // The client wants a TLS provider even for a plain socket; a second one is refused, which is as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .unix_socket(socket)
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(1)
+            .build()
+            .map_err(|source| DockerError::Away { path: "anything".into(), source })?;
+        Ok(Self { client, config })
+    }
+
+    /// What the engine says of itself.
+    pub(super) async fn engine(&self) -> Result<Engine, DockerError> {
+        Ok(self.json::<Info>("/info").await?.into_engine())
+    }
+
+    /// All containers, and whether each has processes.
+    pub(super) async fn list(&self) -> Result<Vec<(ContainerId, bool)>, DockerError> {
+        let listed: Vec<Listed> = self.json("/containers/json?all=true").await?;
+        Ok(listed.into_iter().filter_map(Listed::into_known).collect())
+    }
+
+    /// What is known of one container; none if there is none of that id.
+    pub(super) async fn inspect(&self, id: &ContainerId) -> Result<Option<Metadata>, DockerError> {
+        match self.json::<Inspected>(&format!("/containers/{id}/json")).await {
+            Ok(inspected) => Ok(Some(inspected.into_metadata(&self.config.labels))),
+            Err(DockerError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins to listen. What happens from now on is in the stream.
+    pub(super) async fn events(&self) -> Result<Events, DockerError> {
+        let path = "/events";
+        let filters = serde_json::json!({ "type": ["container"], "event": ACTIONS }).to_string();
+        let question = url(&format!("{path}?filters={}", escaped(&filters)));
+        let request = self.client.get(question).send();
+        let away = |source| DockerError::Away { path: path.into(), source };
+        // The answer has no end, so only its beginning is timed.
+        let response = match tokio::time::timeout(REQUEST, request).await {
+            Ok(response) => response.map_err(away)?,
+            Err(_) => return Err(DockerError::Ended),
+        };
+        if response.status() != StatusCode::OK {
+            return Err(DockerError::Status { path: path.into(), status: response.status() });
+        }
+        Ok(Events { response, lines: EventLines::default() })
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, DockerError> {
+        let away = |source| DockerError::Away { path: path.into(), source };
+        let mut response = self.client.get(url(path)).timeout(REQUEST).send().await.map_err(away)?;
+        if response.status() != StatusCode::OK {
+            return Err(DockerError::Status { path: path.into(), status: response.status() });
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(away)? {
+            if bytes.len().saturating_add(piece.len()) > LARGEST_ANSWER {
+                return Err(DockerError::TooLarge { path: path.into() });
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        serde_json::from_slice(&bytes).map_err(|source| DockerError::Odd { path: path.into(), source })
+    }
+}
+
+/// The engine's stream of events.
+pub(super) struct Events {
+    response: Response,
+    lines: EventLines,
+}
+
+impl Events {
+    /// Waits for the next ones. Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self) -> Result<Vec<Event>, DockerError> {
+        match self.response.chunk().await {
+            Ok(Some(piece)) => Ok(self.lines.push(&piece)),
+            Ok(None) => Err(DockerError::Ended),
+            Err(source) => Err(DockerError::Away { path: "/events".into(), source }),
+        }
+    }
+}
+
+/// The address of a question. The host in it means nothing: the socket says who is asked.
+fn url(path: &str) -> String {
+    format!("http://docker{path}")
+}
+
+/// A value of a query, with all that could mean something there escaped.
+fn escaped(value: &str) -> String {
+    let mut out = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,242 @@
+//! One container: its open files, its name once it is known, and the readings that wait for it.
+//!
+//! Every reading goes through the same queue: it leaves it at once if the container is known, else
+//! when it is, else after a while under the short id, so that nothing is lost.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cgroup::{CgroupReader, Hierarchy};
+use super::identity::{ContainerId, Runtime};
+use super::metadata::{Engine, Metadata, State};
+use super::reading::{Activity, Reading};
+use super::rows::{self, Identity, SystemCpu};
+use crate::host::Host;
+use crate::metric::{Monotonic, Rows, Tags, UnixNanos};
+
+/// So long readings wait for their container's name,
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// and so many of them.
+const MOST_HELD: usize = 64;
+
+/// What a container's rows need besides its own readings.
+pub(super) struct Surroundings<'s> {
+    pub(super) engine: &'s Engine,
+    pub(super) now: Monotonic,
+}
+
+/// A reading with what it is held against.
+struct Held {
+    time: UnixNanos,
+    reading: Reading,
+    system: Arc<SystemCpu>,
+    /// Whether its network is its own, as far as could be seen then.
+    has_network: bool,
+}
+
+pub(super) struct Target {
+    id: ContainerId,
+    runtime: Runtime,
+    reader: Option<CgroupReader>,
+    appeared: Monotonic,
+    metadata: Option<Arc<Metadata>>,
+    /// The process that the runtime names, once it was seen to belong to this container.
+    pid: Option<u32>,
+    /// Some process of it, while the runtime names none.
+    seen_pid: Option<u32>,
+    identity: Option<Identity>,
+    held: VecDeque<Held>,
+    before: Option<Held>,
+}
+
+impl Target {
+    /// A container whose cgroup has just been found.
+    pub(super) fn new(
+        id: ContainerId,
+        runtime: Runtime,
+        hierarchy: &Hierarchy,
+        cgroup_path: &str,
+        now: Monotonic,
+    ) -> Self {
+        let reader = Some(CgroupReader::new(hierarchy, cgroup_path));
+        Self { reader, appeared: now, ..Self::of(id, runtime) }
+    }
+
+    /// A container of which nothing is left but how it ended.
+    pub(super) fn ended(id: ContainerId, runtime: Runtime, metadata: Arc<Metadata>) -> Self {
+        Self { metadata: Some(metadata), ..Self::of(id, runtime) }
+    }
+
+    fn of(id: ContainerId, runtime: Runtime) -> Self {
+        Self {
+            id,
+            runtime,
+            reader: None,
+            appeared: Monotonic::default(),
+            metadata: None,
+            pid: None,
+            seen_pid: None,
+            identity: None,
+            held: VecDeque::new(),
+            before: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    pub(super) fn appeared(&self) -> Monotonic {
+        self.appeared
+    }
+
+    pub(super) fn is_nameless(&self) -> bool {
+        self.metadata.is_none()
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether what is known of it does not fit what is seen. The runtime makes the cgroup first, so at
+    /// its start a container is "created" (or still "exited", from its last run) for some
+    /// milliseconds; a row then would begin a series of its own.
+    pub(super) fn is_waiting(&self) -> bool {
+        let is_there = self.reader.is_some();
+        self.metadata.as_ref().is_none_or(|metadata| is_there && !metadata.state.is_alive())
+    }
+
+    pub(super) fn learn(&mut self, metadata: Arc<Metadata>) {
+        if self.metadata.as_ref() != Some(&metadata) {
+            self.metadata = Some(metadata);
+            self.pid = None;
+            self.identity = None;
+        }
+    }
+
+    /// The files lag behind: of a container that is seen, they may still say that it never ran.
+    pub(super) fn learn_from_files(&mut self, mut metadata: Metadata) {
+        if self.reader.is_some() && !metadata.state.is_alive() {
+            metadata.state = State::Running;
+        }
+        self.learn(Arc::new(metadata));
+    }
+
+    pub(super) fn forget_tags(&mut self) {
+        self.identity = None;
+    }
+
+    /// Its cgroup is gone.
+    pub(super) fn depart(&mut self) {
+        self.reader = None;
+    }
+
+    pub(super) fn cpu_usage(&mut self, host: &Host) -> Option<u64> {
+        self.reader.as_mut()?.cpu_usage(host).ok()
+    }
+
+    /// Reads everything and puts it into the queue.
+    pub(super) fn read(
+        &mut self,
+        host: &Host,
+        time: UnixNanos,
+        system: Option<Arc<SystemCpu>>,
+        has_network: bool,
+    ) -> Option<Activity> {
+        let pid = if has_network { self.process(host) } else { None };
+        let reading = match self.reader.as_mut()?.read(host, pid) {
+            Ok(reading) => reading,
+            Err(error) => {
+                tracing::debug!(container = %self.id, %error, "a container could not be read");
+                return None;
+            }
+        };
+        let activity = reading.activity();
+        let system = system.unwrap_or_default();
+        self.held.push_back(Held { time, reading, system, has_network });
+        Some(activity)
+    }
+
+    /// Adds the rows of the readings in the queue, if the container is known or was waited for long
+    /// enough.
+    pub(super) fn release(&mut self, around: &Surroundings<'_>, with_state: bool, rows: &mut Rows) {
+        let has_waited = around.now.since(self.appeared) >= LONGEST_WAIT || self.held.len() >= MOST_HELD;
+        if self.held.is_empty() || (self.is_waiting() && !has_waited) {
+            return;
+        }
+        let base = rows.base().clone();
+        let metadata = self.metadata.clone();
+        let own_network = metadata.as_ref().map(|metadata| metadata.network.is_own());
+        while let Some(held) = self.held.pop_front() {
+            let identity = self.identity.get_or_insert_with(|| {
+                let name = metadata.clone().unwrap_or_else(|| Arc::new(Metadata::nameless(&self.id)));
+                Identity::new(&base, &name, around.engine, self.runtime, &self.id)
+            });
+            let mut own = Rows::new(held.time, base.clone());
+            let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
+            let has_network = own_network.unwrap_or(held.has_network);
+            rows::add_rows(identity, &held.reading, &held.system, before, has_network, &mut own);
+            if with_state && let Some(metadata) = &metadata {
+                rows::add_state_rows(identity, metadata, held.time, &mut own);
+            }
+            rows.append(own);
+            self.before = Some(held);
+        }
+    }
+
+    /// Adds the one row that says how it ended.
+    pub(super) fn add_end(&mut self, around: &Surroundings<'_>, rows: &mut Rows) {
+        if let Some(metadata) = &self.metadata {
+            let identity = self.identity(rows.base(), metadata, around);
+            rows::add_state_rows(&identity, metadata, rows.time(), rows);
+        }
+    }
+
+    fn identity(&self, base: &Tags, metadata: &Metadata, around: &Surroundings<'_>) -> Identity {
+        Identity::new(base, metadata, around.engine, self.runtime, &self.id)
+    }
+
+    /// The process whose network is the container's. The runtime may name that of an earlier run,
+    /// whose number somebody else has now.
+    fn process(&mut self, host: &Host) -> Option<u32> {
+        if self.pid.is_none()
+            && let Some(pid) = self.metadata.as_ref().and_then(|metadata| metadata.pid)
+            && host.read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(self.id.as_str()))
+        {
+            self.pid = Some(pid);
+        }
+        self.pid.or_else(|| self.reader.as_mut()?.first_pid(host))
+    }
+
+    /// Whether its network is not its own, and so is not reported for it. Where the runtime did not say,
+    /// the network's namespace does: it is the host's, or another container's.
+    pub(super) fn shares_network(&self, host: &Host, others: &BTreeMap<ContainerId, Self>) -> bool {
+        if let Some(metadata) = &self.metadata {
+            return !metadata.network.is_own();
+        }
+        let Some(own) = self.namespace(host) else { return false };
+        let is_hosts = host.link("/proc/1/ns/net").is_ok_and(|hosts| hosts == own);
+        // Of several that nothing is known of, the first reports.
+        let owns = |other: &Self| match &other.metadata {
+            Some(metadata) => metadata.network.is_own(),
+            None => other.id < self.id,
+        };
+        let mut others = others.values().filter(|other| other.id != self.id);
+        is_hosts || others.any(|other| owns(other) && other.namespace(host).as_ref() == Some(&own))
+    }
+
+    /// Looks which process to ask for the network of a container that the runtime did not name yet.
+    pub(super) fn look_for_process(&mut self, host: &Host) {
+        if self.metadata.is_none() {
+            self.seen_pid = self.reader.as_mut().and_then(|reader| reader.first_pid(host));
+        }
+    }
+
+    fn namespace(&self, host: &Host) -> Option<PathBuf> {
+        let named = self.metadata.as_ref().and_then(|metadata| metadata.pid);
+        host.link(format!("/proc/{}/ns/net", named.or(self.seen_pid)?)).ok()
+    }
+}

@@ -13,7 +13,6 @@ pub mod host;
 
 pub mod collectors;
 pub mod containers;
-pub mod machine;
 
 pub mod sampler;
 

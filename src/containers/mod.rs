@@ -13,6 +13,7 @@ pub mod config;
 mod discovery;
 pub mod identity;
 pub mod metadata;
+pub mod network;
 pub mod reading;
 pub mod rows;
 pub mod runtime;

@@ -6,14 +6,14 @@
 
 pub mod counter;
 pub mod text;
-pub mod topology;
 mod tree;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
@@ -217,30 +217,24 @@ pub struct KeptFile {
 
 impl KeptFile {
     /// Reads the file from its beginning into `buffer`, which is emptied first. One system call
-    /// where the text fits into what the buffer holds already.
+    /// where the text fits into the room that the buffer has.
     pub fn read<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
-        if buffer.capacity() < FIRST_READ {
-            buffer.reserve(FIRST_READ);
-        }
-        let mut room = buffer.capacity();
         buffer.clear();
-        let mut length = 0;
         loop {
-            buffer.resize(room, 0);
-            let free = buffer.get_mut(length..).unwrap_or_default();
-            let got = self.file.read_at(free, length as u64).map_err(|source| self.error(source))?;
-            length = length.saturating_add(got);
-            // A kernel file that is a list is given in pieces of up to a page, cut between two entries;
-            // an entry takes less than half a page. So a piece below that is the last.
-            if got < LAST_PIECE {
-                buffer.truncate(length);
+            let length = buffer.len();
+            if buffer.capacity().saturating_sub(length) < FIRST_READ {
+                buffer.reserve(FIRST_READ.max(length));
+            }
+            let wanted = buffer.capacity().saturating_sub(length);
+            let got = rustix::io::pread(&self.file, spare_capacity(buffer), length as u64)
+                .map_err(|error| self.error(error.into()))?;
+            // A kernel file may give less than is asked for and still have more, but none gives
+            // less than a page of that.
+            if got == 0 || wanted.saturating_sub(got) >= 4096 {
                 return Ok(buffer);
             }
-            if length >= LARGEST_FILE {
+            if buffer.len() >= LARGEST_FILE {
                 return Err(self.error(too_large()));
-            }
-            if length == room {
-                room = room.saturating_mul(2);
             }
         }
     }

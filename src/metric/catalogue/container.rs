@@ -1,5 +1,282 @@
-//! The containers' measurements.
+//! The containers' measurements. Names, tags and types are those of Telegraf's `docker` input; what
+//! Telegraf does not have (pids, pressure, working set) is named in its style.
 
-use super::Measurement;
+mod memory;
 
-pub(super) static MEASUREMENTS: &[Measurement] = &[];
+use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, None, Percent, UnixNanoseconds};
+use super::{Field, Measurement};
+
+pub(super) static MEASUREMENTS: &[Measurement] =
+    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+
+/// What every row has: a field, so that it does not make a series of each new container.
+const CONTAINER_ID: Field =
+    Field::text("container_id", "The container's full id.", "name of the cgroup's directory");
+
+/// The tags of every row; labels of the container that the configuration allows come with them.
+macro_rules! tags {
+    ($($own:literal),*) => {
+        &[
+            "engine_host",
+            "server_version",
+            "container_name",
+            "container_image",
+            "container_version",
+            "container_status",
+            "runtime",
+            $($own,)*
+            "*",
+        ]
+    };
+}
+use tags;
+
+const CPU: Measurement = Measurement {
+    name: "docker_container_cpu",
+    meaning: "Processor time of a container, all cores together (cpu=cpu-total).",
+    tags: tags!["cpu"],
+    fields: &[
+        CONTAINER_ID,
+        Field::counter(
+            "usage_total",
+            Nanoseconds,
+            "Processor time used.",
+            "v1 cpuacct.usage; v2 cpu.stat usage_usec x 1000",
+        )
+        .prometheus("container_cpu_usage_seconds_total"),
+        Field::counter(
+            "usage_in_usermode",
+            Nanoseconds,
+            "Processor time used in user mode.",
+            "v1 cpuacct.stat user x 10 ms; v2 cpu.stat user_usec x 1000",
+        )
+        .prometheus("container_cpu_user_seconds_total"),
+        Field::counter(
+            "usage_in_kernelmode",
+            Nanoseconds,
+            "Processor time used in the kernel.",
+            "v1 cpuacct.stat system x 10 ms; v2 cpu.stat system_usec x 1000",
+        )
+        .prometheus("container_cpu_system_seconds_total"),
+        Field::counter(
+            "usage_system",
+            Nanoseconds,
+            "Processor time of the host that has passed on all cores, idle time included.",
+            "/proc/stat cpu: user nice system idle iowait irq softirq, x 10 ms",
+        ),
+        Field::float(
+            "usage_percent",
+            Percent,
+            "Share of processor time since the reading before; 100 is one core.",
+            "rise of usage_total / rise of usage_system x cores x 100",
+        ),
+        Field::counter(
+            "throttling_periods",
+            Count,
+            "Periods in which a quota was enforced.",
+            "cpu.stat nr_periods",
+        )
+        .prometheus("container_cpu_cfs_periods_total"),
+        Field::counter(
+            "throttling_throttled_periods",
+            Count,
+            "Periods in which the quota was used up.",
+            "cpu.stat nr_throttled",
+        )
+        .prometheus("container_cpu_cfs_throttled_periods_total"),
+        Field::counter(
+            "throttling_throttled_time",
+            Nanoseconds,
+            "Time that threads were held back.",
+            "v1 cpu.stat throttled_time; v2 cpu.stat throttled_usec x 1000",
+        )
+        .prometheus("container_cpu_cfs_throttled_seconds_total"),
+    ],
+};
+
+const NETWORK: Measurement = Measurement {
+    name: "docker_container_net",
+    meaning: "Traffic of one network interface of a container, or of all (network=total).",
+    tags: tags!["network"],
+    fields: &[
+        CONTAINER_ID,
+        Field::counter("rx_bytes", Bytes, "Bytes received.", "/proc/PID/net/dev, column 1")
+            .prometheus("container_network_receive_bytes_total"),
+        Field::counter("rx_packets", Count, "Packets received.", "/proc/PID/net/dev, column 2")
+            .prometheus("container_network_receive_packets_total"),
+        Field::counter(
+            "rx_errors",
+            Count,
+            "Packets that could not be received.",
+            "/proc/PID/net/dev, column 3",
+        )
+        .prometheus("container_network_receive_errors_total"),
+        Field::counter("rx_dropped", Count, "Received packets thrown away.", "/proc/PID/net/dev, column 4")
+            .prometheus("container_network_receive_packets_dropped_total"),
+        Field::counter("tx_bytes", Bytes, "Bytes sent.", "/proc/PID/net/dev, column 9")
+            .prometheus("container_network_transmit_bytes_total"),
+        Field::counter("tx_packets", Count, "Packets sent.", "/proc/PID/net/dev, column 10")
+            .prometheus("container_network_transmit_packets_total"),
+        Field::counter("tx_errors", Count, "Packets that could not be sent.", "/proc/PID/net/dev, column 11")
+            .prometheus("container_network_transmit_errors_total"),
+        Field::counter(
+            "tx_dropped",
+            Count,
+            "Packets thrown away instead of being sent.",
+            "/proc/PID/net/dev, column 12",
+        )
+        .prometheus("container_network_transmit_packets_dropped_total"),
+    ],
+};
+
+/// Bytes of one kind of operation on a block device.
+const fn block_bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+    Field::counter(name, Bytes, meaning, source)
+}
+
+/// Requests of one kind to a block device.
+const fn block_requests(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+    Field::counter(name, Count, meaning, source)
+}
+
+const BLOCK_IO: Measurement = Measurement {
+    name: "docker_container_blkio",
+    meaning: "Block I/O of a container on one device (major:minor), or on all (device=total).",
+    tags: tags!["device"],
+    fields: &[
+        CONTAINER_ID,
+        block_bytes(
+            "io_service_bytes_recursive_read",
+            "Bytes read from the device.",
+            "v1 blkio.throttle.io_service_bytes_recursive (else without _recursive, bfq) Read; v2 io.stat rbytes",
+        )
+        .prometheus("container_fs_reads_bytes_total"),
+        block_bytes(
+            "io_service_bytes_recursive_write",
+            "Bytes written to the device.",
+            "v1 the same file, Write; v2 io.stat wbytes",
+        )
+        .prometheus("container_fs_writes_bytes_total"),
+        block_bytes(
+            "io_service_bytes_recursive_sync",
+            "Bytes that somebody waited for.",
+            "v1 the same file, Sync",
+        ),
+        block_bytes(
+            "io_service_bytes_recursive_async",
+            "Bytes that nobody waited for.",
+            "v1 the same file, Async",
+        ),
+        block_bytes(
+            "io_service_bytes_recursive_discard",
+            "Bytes discarded.",
+            "v1 the same file, Discard; v2 io.stat dbytes; both since Linux 4.19",
+        ),
+        block_bytes("io_service_bytes_recursive_total", "Bytes of all kinds.", "v1 the same file, Total"),
+        block_requests(
+            "io_serviced_recursive_read",
+            "Reads.",
+            "v1 blkio.throttle.io_serviced_recursive (else without _recursive, bfq) Read; v2 io.stat rios",
+        )
+        .prometheus("container_fs_reads_total"),
+        block_requests(
+            "io_serviced_recursive_write",
+            "Writes.",
+            "v1 the same file, Write; v2 io.stat wios",
+        )
+        .prometheus("container_fs_writes_total"),
+        block_requests(
+            "io_serviced_recursive_sync",
+            "Requests that somebody waited for.",
+            "v1 the same file, Sync",
+        ),
+        block_requests(
+            "io_serviced_recursive_async",
+            "Requests that nobody waited for.",
+            "v1 the same file, Async",
+        ),
+        block_requests(
+            "io_serviced_recursive_discard",
+            "Discards.",
+            "v1 the same file, Discard; v2 io.stat dios; both since Linux 4.19",
+        ),
+        block_requests("io_serviced_recursive_total", "Requests of all kinds.", "v1 the same file, Total"),
+    ],
+};
+
+const PIDS: Measurement = Measurement {
+    name: "docker_container_pids",
+    meaning: "Processes and threads of a container.",
+    tags: tags![],
+    fields: &[
+        CONTAINER_ID,
+        Field::gauge(
+            "current",
+            Count,
+            "Processes and threads there are.",
+            "pids.current, v1 since Linux 4.3",
+        )
+        .prometheus("container_threads"),
+        Field::gauge("limit", Count, "How many there may be; left out if any number.", "pids.max")
+            .prometheus("container_threads_max"),
+    ],
+};
+
+const PRESSURE_SOURCE: &str =
+    "v2 (and v1 beside a unified tree) cpu.pressure, memory.pressure, io.pressure, since Linux 4.20";
+
+const PRESSURE: Measurement = Measurement {
+    name: "docker_container_pressure",
+    meaning: "How much a container waits for a resource (cpu, memory, io): some of its tasks, or all (full).",
+    tags: tags!["resource", "type"],
+    fields: &[
+        CONTAINER_ID,
+        Field::float("avg10", Percent, "Share of the last 10 s spent waiting.", PRESSURE_SOURCE),
+        Field::float("avg60", Percent, "Share of the last minute spent waiting.", PRESSURE_SOURCE),
+        Field::float("avg300", Percent, "Share of the last five minutes spent waiting.", PRESSURE_SOURCE),
+        Field::counter("total", Microseconds, "Time spent waiting.", PRESSURE_SOURCE),
+    ],
+};
+
+const STATUS: Measurement = Measurement {
+    name: "docker_container_status",
+    meaning: "What the runtime says of a container's state.",
+    tags: tags![],
+    fields: &[
+        CONTAINER_ID,
+        Field::truth("oomkilled", "Whether it ended because it was killed for memory.", "State.OOMKilled"),
+        Field::gauge("pid", None, "Its first process, as the host numbers it; 0 if none.", "State.Pid"),
+        Field::signed(
+            "exitcode",
+            None,
+            "What its first process ended with; 0 while it runs.",
+            "State.ExitCode",
+        ),
+        Field::counter(
+            "restart_count",
+            Count,
+            "How often the runtime started it again by itself.",
+            "RestartCount",
+        ),
+        Field::signed("started_at", UnixNanoseconds, "When it was last started.", "State.StartedAt")
+            .prometheus("container_start_time_seconds"),
+        Field::signed("finished_at", UnixNanoseconds, "When it last ended.", "State.FinishedAt"),
+        Field::gauge(
+            "uptime_ns",
+            Nanoseconds,
+            "How long it has run, or ran the last time.",
+            "State.FinishedAt (or now) - State.StartedAt",
+        ),
+    ],
+};
+
+const HEALTH: Measurement = Measurement {
+    name: "docker_container_health",
+    meaning: "What a container's own health check says.",
+    tags: tags![],
+    fields: &[
+        Field::text("health_status", "starting, healthy, unhealthy or none.", "State.Health.Status")
+            .prometheus("container_health_state"),
+        Field::signed("failing_streak", Count, "Checks that failed in a row.", "State.Health.FailingStreak"),
+    ],
+};

@@ -1,0 +1,166 @@
+//! `memory.stat`, the longest file of a sample: 35 to 60 lines of `key value`.
+//!
+//! The kernel writes the keys in the same order each time. So the keys of the last reading are
+//! remembered by line, and a line is read by comparing it with the key that stood there last. Keys
+//! of the catalogue are names of the program; one that it does not know is shared by all rows.
+
+use super::scan;
+use crate::metric::Text;
+use crate::metric::catalogue;
+
+/// More lines than this are not looked at; Linux 6.18 has 60.
+const MOST_KEYS: usize = 256;
+
+/// A key may be this long.
+const LONGEST_KEY: usize = 64;
+
+/// The measurement whose fields the keys are.
+pub(crate) const MEASUREMENT: &str = "docker_container_mem";
+
+/// Fields of the row that are not from `memory.stat`. v1 has a key `swap`, which does not count
+/// sub-cgroups; `total_swap`, which does, is in the field of that name.
+const OWN_FIELDS: &[&str] = &[
+    "container_id",
+    "fail_count",
+    "limit",
+    "max_usage",
+    "oom_kills",
+    "swap",
+    "usage",
+    "usage_percent",
+    "working_set",
+];
+
+/// The keys of the last reading.
+#[derive(Debug, Default)]
+pub(crate) struct StatKeys(Vec<Key>);
+
+#[derive(Debug)]
+struct Key {
+    name: Text,
+    is_own: bool,
+}
+
+impl StatKeys {
+    /// The keys and their values, in the kernel's order.
+    pub(crate) fn parse(&mut self, bytes: &[u8]) -> Vec<(Text, u64)> {
+        let mut found = Vec::with_capacity(self.0.len());
+        let mut rest = bytes;
+        let mut position = 0;
+        while !rest.is_empty() && position < MOST_KEYS {
+            let expected = self.0.get(position).and_then(|key| quick(rest, &key.name));
+            let number = match expected {
+                Some((number, after)) => {
+                    rest = after;
+                    Some(number)
+                }
+                None => self.slow(position, &mut rest),
+            };
+            if let (Some(number), Some(key)) = (number, self.0.get(position)) {
+                if !key.is_own {
+                    found.push((key.name.clone(), number));
+                }
+                position += 1;
+            }
+        }
+        found
+    }
+
+    /// Reads a line whose key is not the one that stood there last, and remembers its key.
+    fn slow(&mut self, position: usize, rest: &mut &[u8]) -> Option<u64> {
+        let mut parts = rest.splitn(2, |byte| *byte == b'\n');
+        let line = parts.next().unwrap_or_default();
+        *rest = parts.next().unwrap_or_default();
+        let (key, value) = scan::word(line)?;
+        let number = scan::lone(value)?;
+        let key = Key::new(key)?;
+        match self.0.get_mut(position) {
+            Some(slot) => *slot = key,
+            None => self.0.push(key),
+        }
+        Some(number)
+    }
+}
+
+/// The number of a line that begins with `key` and a space, and what follows the line.
+fn quick<'b>(bytes: &'b [u8], key: &str) -> Option<(u64, &'b [u8])> {
+    let value = bytes.strip_prefix(key.as_bytes())?.strip_prefix(b" ")?;
+    let (number, rest) = scan::leading(value)?;
+    Some((number, rest.strip_prefix(b"\n")?))
+}
+
+impl Key {
+    /// None for what cannot be a key: such a line says nothing that could be named.
+    fn new(key: &[u8]) -> Option<Self> {
+        let key = std::str::from_utf8(key).ok()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if key.len() > LONGEST_KEY || !key.bytes().all(plain) {
+            return None;
+        }
+        let fields = catalogue::find(MEASUREMENT).map_or(&[][..], |measurement| measurement.fields);
+        let known = fields.iter().find(|field| field.name == key);
+        let name = known.map_or_else(|| Text::from(key.to_owned()), |field| Text::of(field.name));
+        Some(Self { name, is_own: OWN_FIELDS.contains(&key) })
+    }
+}
+
+/// The value of a key.
+pub(crate) fn value_of(stat: &[(Text, u64)], key: &str) -> Option<u64> {
+    stat.iter().find(|(own, _)| own == key).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StatKeys;
+    use crate::metric::Text;
+
+    fn check(keys: &mut StatKeys, text: &str, expected: &[(&'static str, u64)]) {
+        let expected: Vec<_> = expected.iter().map(|(key, value)| (Text::of(key), *value)).collect();
+        assert_eq!(keys.parse(text.as_bytes()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn the_kernels_order_is_kept_and_remembered() {
+        let mut keys = StatKeys::default();
+        for _ in 0..3 {
+            check(
+                &mut keys,
+                "anon 1\nfile 22\nnovel_key 3\n",
+                &[("anon", 1), ("file", 22), ("novel_key", 3)],
+            );
+        }
+        check(&mut keys, "anon 4\nkernel 5\nfile 6\n", &[("anon", 4), ("kernel", 5), ("file", 6)]);
+        check(&mut keys, "file 7\n", &[("file", 7)]);
+        check(&mut keys, "", &[]);
+        check(&mut keys, "file_mapped 8\nfile 9\n", &[("file_mapped", 8), ("file", 9)]);
+    }
+
+    #[test]
+    fn odd_lines_are_skipped() {
+        let mut keys = StatKeys::default();
+        for _ in 0..2 {
+            check(
+                &mut keys,
+                "anon 1\nfile\nkernel x\nshmem 18446744073709551616\n\u{fffd} 1\na=b 1\n\nsock 2\npercpu 3",
+                &[("anon", 1), ("sock", 2), ("percpu", 3)],
+            );
+            check(&mut keys, "anon 1\nsock 18446744073709551616\npercpu 3\n", &[("anon", 1), ("percpu", 3)]);
+        }
+        check(&mut keys, &format!("{} 1\nanon 2\n", "k".repeat(65)), &[("anon", 2)]);
+    }
+
+    #[test]
+    fn keys_that_other_fields_stand_for_are_left_out() {
+        let mut keys = StatKeys::default();
+        for _ in 0..2 {
+            check(&mut keys, "cache 1\nswap 2\nlimit 3\ntotal_swap 4\n", &[("cache", 1), ("total_swap", 4)]);
+        }
+    }
+
+    #[test]
+    fn a_file_without_end_is_cut() {
+        let text: Vec<_> = (0..1000).map(|number| format!("key_{number} {number}\n")).collect();
+        let text = text.concat();
+        assert_eq!(StatKeys::default().parse(text.as_bytes()).len(), super::MOST_KEYS);
+    }
+}

@@ -1,0 +1,275 @@
+use serde_json::Value;
+
+use super::{CgroupReader, Hierarchy, join};
+use crate::containers::reading::{Operations, Reading};
+use crate::host::Host;
+
+/// Where a container of that id is, on the two captured machines.
+const MACHINES: [(&str, &str, &str); 2] =
+    [("cgroup-v1-docker", "/docker/", ""), ("cgroup-v2-docker", "/system.slice/docker-", ".scope")];
+
+/// What Docker said of one container, and what we read of it just before.
+struct Pair {
+    machine: &'static str,
+    name: String,
+    docker: Value,
+    reading: Reading,
+}
+
+/// All containers of a shot. Docker was asked after the files were read.
+fn shot(shot: &str) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (machine, before, after) in MACHINES {
+        let root = format!("{}/tests/fixtures/host/{machine}/{shot}", env!("CARGO_MANIFEST_DIR"));
+        let host = Host::new(&root);
+        let hierarchy = Hierarchy::detect(&host).unwrap();
+        for file in host.list("/docker").unwrap() {
+            let docker: Value = serde_json::from_str(&host.read(format!("/docker/{file}")).unwrap()).unwrap();
+            let id = docker["id"].as_str().unwrap();
+            let mut reader = CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"));
+            let pid = reader.first_pid(&host);
+            assert!(pid.is_some(), "{machine} {id} has processes");
+            let reading = reader.read(&host, pid).unwrap();
+            let cpu_ns = reading.cpu.unwrap().usage_ns;
+            assert_eq!(reader.cpu_usage(&host).unwrap(), cpu_ns);
+            assert_eq!(reader.read(&host, pid).unwrap(), reading, "kept files say the same");
+            assert!(!reader.is_gone(&host));
+            let name = docker["name"].as_str().unwrap().to_owned();
+            pairs.push(Pair { machine, name, docker, reading });
+        }
+    }
+    assert_eq!(pairs.len(), 12);
+    pairs
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// Ours at t0, Docker's at t0, ours at t1, Docker's at t1: a counter never falls in this order.
+fn check_counter(what: &str, ours: impl Fn(&Reading) -> Option<u64>, docker: impl Fn(&Value) -> u64) {
+    for (first, second) in shot("t0").iter().zip(&shot("t1")) {
+        let order = [
+            ours(&first.reading).unwrap(),
+            docker(&first.docker),
+            ours(&second.reading).unwrap(),
+            docker(&second.docker),
+        ];
+        assert!(order.is_sorted(), "{what} of {} on {}: {order:?}", first.name, first.machine);
+    }
+}
+
+#[test]
+fn processor_time_is_dockers() {
+    let usage = |docker: &Value, key: &str| number(&docker["cpu_stats"]["cpu_usage"][key]);
+    let throttling = |docker: &Value, key: &str| number(&docker["cpu_stats"]["throttling_data"][key]);
+    check_counter("total", |ours| Some(ours.cpu?.usage_ns), |docker| usage(docker, "total_usage"));
+    check_counter("user", |ours| ours.cpu?.user_ns, |docker| usage(docker, "usage_in_usermode"));
+    check_counter("system", |ours| ours.cpu?.system_ns, |docker| usage(docker, "usage_in_kernelmode"));
+    check_counter("periods", |ours| ours.cpu?.periods, |docker| throttling(docker, "periods"));
+    check_counter(
+        "throttled periods",
+        |ours| ours.cpu?.throttled_periods,
+        |docker| throttling(docker, "throttled_periods"),
+    );
+    check_counter("throttled", |ours| ours.cpu?.throttled_ns, |docker| throttling(docker, "throttled_time"));
+}
+
+#[test]
+fn block_io_is_dockers() {
+    let bytes = |docker: &Value, operation: &str| {
+        let entries =
+            docker["blkio_stats"]["io_service_bytes_recursive"].as_array().cloned().unwrap_or_default();
+        let of_kind = |entry: &&Value| entry["op"].as_str().unwrap().eq_ignore_ascii_case(operation);
+        entries.iter().filter(of_kind).map(|entry| number(&entry["value"])).sum()
+    };
+    let ours = |reading: &Reading, part: fn(&Operations) -> Option<u64>| {
+        Some(reading.block_io.as_ref()?.iter().filter_map(|device| part(&device.bytes)).sum())
+    };
+    check_counter("read", |reading| ours(reading, |bytes| bytes.read), |docker| bytes(docker, "read"));
+    check_counter("written", |reading| ours(reading, |bytes| bytes.write), |docker| bytes(docker, "write"));
+    for pair in shot("t0").iter().chain(&shot("t1")) {
+        let devices = |entries: &Value| {
+            let mut found: Vec<_> = entries.as_array().into_iter().flatten().collect::<Vec<_>>();
+            found.dedup_by_key(|entry| (number(&entry["major"]), number(&entry["minor"])));
+            found.len()
+        };
+        let docker = devices(&pair.docker["blkio_stats"]["io_service_bytes_recursive"]);
+        assert!(pair.reading.block_io.as_ref().unwrap().len() <= docker, "{}", pair.name);
+    }
+}
+
+#[test]
+fn traffic_is_dockers() {
+    for key in ["rx_bytes", "rx_packets", "rx_dropped", "tx_bytes", "tx_packets", "tx_dropped"] {
+        for (first, second) in shot("t0").iter().zip(&shot("t1")) {
+            if first.docker["networks"].is_null() {
+                assert_eq!(first.name, "/hostnet");
+                continue;
+            }
+            let ours = |reading: &Reading| {
+                let [interface] = reading.network.as_slice() else {
+                    panic!("{}: {:?}", first.name, reading.network);
+                };
+                assert_eq!(interface.name.as_str(), "eth0");
+                match key {
+                    "rx_bytes" => interface.traffic.rx_bytes,
+                    "rx_packets" => interface.traffic.rx_packets,
+                    "rx_dropped" => interface.traffic.rx_dropped,
+                    "tx_bytes" => interface.traffic.tx_bytes,
+                    "tx_packets" => interface.traffic.tx_packets,
+                    _ => interface.traffic.tx_dropped,
+                }
+            };
+            let docker = |docker: &Value| number(&docker["networks"]["eth0"][key]);
+            let order =
+                [ours(&first.reading), docker(&first.docker), ours(&second.reading), docker(&second.docker)];
+            assert!(order.is_sorted(), "{key} of {} on {}: {order:?}", first.name, first.machine);
+        }
+    }
+}
+
+#[test]
+fn memory_and_pids_are_dockers() {
+    for pair in shot("t0").iter().chain(&shot("t1")) {
+        let place = format!("{} on {}", pair.name, pair.machine);
+        let memory = pair.reading.memory.as_ref().unwrap();
+        let docker = &pair.docker["memory_stats"];
+        let apart = number(&docker["usage"]).abs_diff(memory.usage);
+        // The time between the two: `cache` on v1 reads files all the time, `frozen` does nothing.
+        assert!(apart < 2 << 20 && (pair.name != "/frozen" || apart == 0), "{place}: {apart} bytes apart");
+        let fail_count = memory.fail_count.filter(|_| pair.machine == "cgroup-v2-docker");
+        assert_eq!(fail_count.unwrap_or(0), number(&docker["failcnt"]), "{place}");
+        let limited = memory.limit.filter(|limit| *limit < 1 << 40);
+        let expected = (pair.name == "/cache").then(|| number(&docker["limit"]));
+        assert_eq!(limited, expected, "{place}");
+        for (key, value) in docker["stats"].as_object().unwrap() {
+            let ours = super::stat::value_of(&memory.stat, key);
+            // Docker gives keys of older kernels too, as 0.
+            let is_known = !["workingset_activate", "workingset_refault"].contains(&key.as_str());
+            assert_eq!(ours.is_some(), is_known, "{key} of {place}: {ours:?}, Docker {value}");
+            assert!(pair.name != "/frozen" || ours.unwrap_or(0) == number(value), "{key} of {place}");
+        }
+        let pids = pair.reading.pids.unwrap();
+        let docker = &pair.docker["pids_stats"];
+        assert_eq!(pids.limit, docker["limit"].as_u64(), "{place}");
+        assert!(pids.current.abs_diff(number(&docker["current"])) <= 1, "{place}: {pids:?}");
+    }
+}
+
+#[test]
+fn pressure_is_read_on_both_kinds_of_host() {
+    for pair in shot("t0") {
+        let kinds: Vec<_> =
+            pair.reading.pressure.iter().map(|one| (one.resource.name(), one.stalled.name())).collect();
+        let both = |resource| [(resource, "some"), (resource, "full")];
+        assert_eq!(kinds, [both("cpu"), both("memory"), both("io")].concat(), "{}", pair.name);
+    }
+}
+
+#[test]
+fn a_container_that_was_killed_for_memory_says_so() {
+    let kills: Vec<_> = shot("t0")
+        .into_iter()
+        .filter(|pair| pair.name == "/cache")
+        .map(|pair| pair.reading.memory.unwrap().oom_kills)
+        .collect();
+    assert_eq!(kills, [Some(1), Some(1)]);
+}
+
+/// A v2 host of one cgroup `/c` with the given files.
+fn v2_host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host, CgroupReader) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("c")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join("c").join(name), text).unwrap();
+    }
+    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c");
+    let host = Host::new(folder.path());
+    (folder, host, reader)
+}
+
+#[test]
+fn a_cgroup_that_is_gone_is_an_error_and_a_missing_controller_is_none() {
+    let (folder, host, mut reader) = v2_host(&[("memory.current", "5\n")]);
+    let reading = reader.read(&host, None).unwrap();
+    assert_eq!((reading.cpu, reading.memory.unwrap().usage), (None, 5));
+    assert!(reader.cpu_usage(&host).unwrap_err().is_missing());
+    assert!(!reader.is_gone(&host));
+    std::fs::remove_dir_all(folder.path().join("c")).unwrap();
+    assert!(reader.read(&host, None).unwrap_err().is_missing());
+    assert!(reader.is_gone(&host));
+}
+
+#[test]
+fn nonsense_in_every_file_is_nothing_known() {
+    let names = [
+        "cpu.stat",
+        "memory.current",
+        "memory.max",
+        "memory.peak",
+        "memory.swap.current",
+        "memory.events",
+        "memory.stat",
+        "io.stat",
+        "pids.current",
+        "pids.max",
+        "cpu.pressure",
+        "memory.pressure",
+        "io.pressure",
+    ];
+    for text in ["", "\n", "max\n", "-1\n", "x y z\n\n", "99999999999999999999999", "\u{0}\u{fffd}= :\n"] {
+        let (_folder, host, mut reader) = v2_host(&names.map(|name| (name, text)));
+        let expected = Reading { block_io: Some(Vec::new()), ..Reading::default() };
+        assert_eq!(reader.read(&host, Some(1)).unwrap(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn limits_of_max_are_no_limits() {
+    let (_folder, host, mut reader) = v2_host(&[
+        ("memory.current", "5\n"),
+        ("memory.max", "max\n"),
+        ("pids.current", "1\n"),
+        ("pids.max", "max\n"),
+    ]);
+    let reading = reader.read(&host, None).unwrap();
+    assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (None, None));
+}
+
+#[test]
+fn the_network_of_another_process_is_read_anew() {
+    let (folder, host, mut reader) = v2_host(&[]);
+    for (pid, name) in [(7, "eth0"), (8, "eth1")] {
+        let directory = folder.path().join(format!("proc/{pid}/net"));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("dev"), format!("{name}: 1 2 3 4 0 0 0 0 5 6 7 8\n")).unwrap();
+    }
+    let mut names = |pid| {
+        let reading = reader.read(&host, pid).unwrap();
+        reading.network.iter().map(|one| one.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(Some(7)), ["eth0"]);
+    assert_eq!(names(Some(8)), ["eth1"]);
+    assert_eq!(names(None), [""; 0]);
+    assert_eq!(names(Some(9)), [""; 0]);
+    assert_eq!(names(Some(7)), ["eth0"]);
+}
+
+#[test]
+fn the_first_process_is_one_that_can_be_seen() {
+    let check = |text: &str, expected| {
+        let (_folder, host, mut reader) = v2_host(&[("cgroup.procs", text)]);
+        assert_eq!(reader.first_pid(&host), expected, "{text:?}");
+    };
+    check("0\n0\n42\n43\n", Some(42));
+    check("x\n4294967296\n", None);
+    check("", None);
+}
+
+#[test]
+fn paths_are_joined_with_one_slash() {
+    assert_eq!(join("/sys/fs/cgroup", "/docker/x"), "/sys/fs/cgroup/docker/x");
+    assert_eq!(join("/sys/fs/cgroup/", "docker/x/"), "/sys/fs/cgroup/docker/x");
+    assert_eq!(join("/", "/x"), "/x");
+}

@@ -1,0 +1,113 @@
+use super::{BlockFiles, add_operations, add_throttling, add_ticks, oom_kills, usage_ns};
+use crate::containers::reading::{BlockDevice, Cpu, Operations};
+use crate::host::Host;
+
+#[test]
+fn processor_time() {
+    let check = |text: &str, expected| assert_eq!(usage_ns(text.as_bytes()), expected, "{text:?}");
+    check("2075824993\n", Some(2_075_824_993));
+    check("", None);
+    check("18446744073709551616\n", None);
+    check("x\n", None);
+}
+
+#[test]
+fn ticks_are_ten_milliseconds() {
+    let check = |text: &str, user_ns, system_ns| {
+        let mut cpu = Cpu::default();
+        add_ticks(text.as_bytes(), &mut cpu);
+        assert_eq!(cpu, Cpu { user_ns, system_ns, ..Cpu::default() }, "{text:?}");
+    };
+    check("user 206\nsystem 1\n", Some(2_060_000_000), Some(10_000_000));
+    check("system 0\nuser 18446744073709551615\n", Some(u64::MAX), Some(0));
+    check("user 206\nsys", Some(2_060_000_000), None);
+    check("user -1\nsystem 18446744073709551616\n", None, None);
+    check("", None, None);
+}
+
+#[test]
+fn throttling() {
+    let check = |text: &str, periods, throttled_periods, throttled_ns| {
+        let mut cpu = Cpu::default();
+        add_throttling(text.as_bytes(), &mut cpu);
+        assert_eq!(cpu, Cpu { periods, throttled_periods, throttled_ns, ..Cpu::default() }, "{text:?}");
+    };
+    let text = "nr_periods 221\nnr_throttled 178\nthrottled_time 8098463859\nnr_bursts 0\nburst_time 0\n";
+    check(text, Some(221), Some(178), Some(8_098_463_859));
+    check("nr_periods 221\nnr_throttled x\nthrottled_time", Some(221), None, None);
+    check("", None, None, None);
+}
+
+#[test]
+fn kills_for_memory() {
+    let check = |text: &str, expected| assert_eq!(oom_kills(text.as_bytes()), expected, "{text:?}");
+    check("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", Some(3));
+    check("oom_kill_disable 0\nunder_oom 0\n", None);
+    check("", None);
+}
+
+fn device(minor: u32, bytes: Operations) -> BlockDevice {
+    BlockDevice { major: 254, minor, bytes, ..BlockDevice::default() }
+}
+
+#[test]
+fn block_operations_by_device() {
+    let check = |text: &str, expected: &[BlockDevice]| {
+        let mut devices = Vec::new();
+        add_operations(text.as_bytes(), &mut devices, |device| &mut device.bytes);
+        assert_eq!(devices, expected, "{text:?}");
+    };
+    let writer = Operations {
+        read: Some(0),
+        write: Some(18_305_024),
+        sync: Some(34_033_664),
+        asynchronous: Some(0),
+        discard: Some(15_728_640),
+        total: Some(34_033_664),
+    };
+    check(
+        "254:0 Read 0\n254:0 Write 18305024\n254:0 Sync 34033664\n254:0 Async 0\n254:0 Discard 15728640\n\
+         254:0 Total 34033664\n254:16 Read 7\nTotal 34033664\n",
+        &[device(0, writer), device(16, Operations { read: Some(7), ..Operations::default() })],
+    );
+    check("Total 0\n", &[]);
+    check("", &[]);
+    check("254:0 Read\n254:0\n254 Read 1\n:0 Read 1\n254:0 Read 18446744073709551616\n", &[]);
+    check("254:0 Novel 1\n", &[device(0, Operations::default())]);
+    check("254:0 Read 1\n254:0 Wri", &[device(0, Operations { read: Some(1), ..Operations::default() })]);
+}
+
+#[test]
+fn the_first_group_of_block_files_that_has_devices_is_taken_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(folder.path());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let mut files = BlockFiles::below(Some(""));
+    let mut buffer = Vec::new();
+    assert_eq!(files.read(&host, &mut buffer), None);
+
+    write("blkio.throttle.io_service_bytes", "Total 0\n");
+    write("blkio.bfq.io_service_bytes_recursive", "Total 0\n");
+    let found: Vec<_> = (0..20).map(|_| files.read(&host, &mut buffer)).collect();
+    assert_eq!(found.last(), Some(&Some(Vec::new())));
+
+    write("blkio.bfq.io_service_bytes_recursive", "8:0 Read 5\nTotal 5\n");
+    write("blkio.bfq.io_serviced_recursive", "8:0 Read 1\nTotal 1\n");
+    let found: Vec<_> = (0..20).filter_map(|_| files.read(&host, &mut buffer)).collect();
+    let expected = BlockDevice {
+        major: 8,
+        minor: 0,
+        bytes: Operations { read: Some(5), ..Operations::default() },
+        requests: Operations { read: Some(1), ..Operations::default() },
+    };
+    assert_eq!(found.last(), Some(&vec![expected]));
+
+    write("blkio.throttle.io_service_bytes", "8:0 Read 6\nTotal 6\n");
+    for _ in 0..20 {
+        assert_eq!(
+            files.read(&host, &mut buffer),
+            Some(vec![expected]),
+            "counters never change their source"
+        );
+    }
+}

@@ -13,6 +13,7 @@ pub mod host;
 
 pub mod collectors;
 pub mod containers;
+pub mod machine;
 
 pub mod sampler;
 

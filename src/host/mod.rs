@@ -6,6 +6,7 @@
 
 pub mod counter;
 pub mod text;
+pub mod topology;
 mod tree;
 
 use std::fs::File;
@@ -225,12 +226,11 @@ impl KeptFile {
             if buffer.capacity().saturating_sub(length) < FIRST_READ {
                 buffer.reserve(FIRST_READ.max(length));
             }
-            let wanted = buffer.capacity().saturating_sub(length);
             let got = rustix::io::pread(&self.file, spare_capacity(buffer), length as u64)
                 .map_err(|error| self.error(error.into()))?;
-            // A kernel file may give less than is asked for and still have more, but none gives
-            // less than a page of that.
-            if got == 0 || wanted.saturating_sub(got) >= 4096 {
+            // A kernel file that is a list is given in pieces of up to a page, cut between two entries;
+            // an entry takes less than half a page. So a piece below that is the last.
+            if got < LAST_PIECE {
                 return Ok(buffer);
             }
             if buffer.len() >= LARGEST_FILE {

@@ -1,8 +1,8 @@
 //! Pure: whether a container is idle, and what that means for its period.
 //!
 //! A container is **idle** over the time between two readings if all of this holds: it used less
-//! than `idle_cpu` of one core; its memory changed by less than `idle_memory_change`; nothing went
-//! over its network; no block was read or written; it was not throttled; nothing was killed for
+//! than `idle_cpu` of one core; its memory changed by less than `idle_memory_change` (and 1 MiB);
+//! nothing went over its network; no block was read or written; it was not throttled; nothing was killed for
 //! memory. Idle at its sample doubles its period, up to the longest; anything else makes it the
 //! interval again at once. Between its samples, a look at its CPU usage alone tells at every tick
 //! whether it woke up.
@@ -13,6 +13,10 @@ use super::schedule::{Tick, is_due};
 use crate::containers::reading::Activity;
 use crate::metric::Monotonic;
 use crate::settings::Section;
+
+/// Less than this is no change: the kernel charges memory to a cgroup in batches of 64 pages per
+/// processor, and takes them back when it likes.
+const KERNEL_BATCH: u64 = 1 << 20;
 
 /// `[housekeeping]`: what idle means.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,7 +54,8 @@ impl Rule {
 
     #[expect(clippy::cast_precision_loss, reason = "a share of memory needs no more than 53 bits")]
     fn memory_is_idle(&self, before: u64, now: u64) -> bool {
-        now.abs_diff(before) as f64 <= before as f64 * self.idle_memory_change
+        let change = now.abs_diff(before);
+        change <= KERNEL_BATCH || change as f64 <= before as f64 * self.idle_memory_change
     }
 }
 

@@ -9,7 +9,7 @@ const RULE: Rule = Rule { idle_cpu: 0.005, idle_memory_change: 0.01 };
 fn base() -> Activity {
     Activity {
         cpu_ns: 1_000_000,
-        memory: 1_000_000,
+        memory: 1_000_000_000,
         network_bytes: 10,
         block_io_bytes: 20,
         throttled_periods: 1,
@@ -28,13 +28,24 @@ fn idle_means_that_nothing_of_note_happened() {
     check(|now| now.cpu_ns += 5_000_000, true);
     check(|now| now.cpu_ns += 5_000_001, false);
     check(|now| now.cpu_ns -= 1, false);
-    check(|now| now.memory += 10_000, true);
-    check(|now| now.memory -= 10_000, true);
-    check(|now| now.memory += 10_001, false);
+    check(|now| now.memory += 10_000_000, true);
+    check(|now| now.memory -= 10_000_000, true);
+    check(|now| now.memory += 10_000_001, false);
     check(|now| now.network_bytes += 1, false);
     check(|now| now.block_io_bytes += 1, false);
     check(|now| now.throttled_periods += 1, false);
     check(|now| now.oom_kills += 1, false);
+}
+
+#[test]
+fn a_small_container_is_not_woken_by_the_kernels_bookkeeping() {
+    let small = Activity { memory: 500_000, ..base() };
+    let check = |memory, expected| {
+        let now = Activity { memory, ..small };
+        assert_eq!(RULE.is_idle(&small, &now, Duration::from_secs(1)), expected, "{memory}");
+    };
+    check(500_000 + (1 << 20), true);
+    check(500_001 + (1 << 20), false);
 }
 
 fn second(count: u64) -> Monotonic {

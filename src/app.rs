@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -36,12 +37,23 @@ const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the agent until it is told to stop.
 pub fn run(config: Config) -> Result<(), AppError> {
+    raise_file_limit();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     let ended = runtime.block_on(agent(config));
     // A sink that writes to a pipe nobody reads must not keep the agent alive.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended
+}
+
+/// A container's files stay open, some twenty each: more than the usual 1024 for all.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
+        tracing::warn!(
+            "the limit of open files cannot be raised; with many containers some are opened anew each time"
+        );
+    }
 }
 
 /// Runs one question to its end, for commands that print and end.

@@ -187,18 +187,20 @@ registry! {
 /// Reads `[sinks]`.
 pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
     let mut all: Vec<Configured> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for entry in REGISTRY {
         for own in section.sections(entry.kind) {
             let name = own.required_text("name", "a name of your choice; the backlog is kept under it");
             let policy = policy(&own);
             let sink = (entry.make)(&own);
-            if let Some(name) = &name
-                && all.iter().any(|other| other.name == *name)
-            {
-                own.mistake(
-                    "name",
-                    format!("is given to two sinks ({name:?}); expected a name of its own for each"),
-                );
+            if let Some(name) = &name {
+                if names.contains(name) {
+                    own.mistake(
+                        "name",
+                        format!("is given to two sinks ({name:?}); expected a name of its own for each"),
+                    );
+                }
+                names.push(name.clone());
             }
             own.finish();
             if let (Some(name), Some(sink)) = (name, sink) {

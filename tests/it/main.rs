@@ -1,1 +1,44 @@
-//! What a user sees: the binary, its configuration, its traffic.
+//! What a user sees: the binary, its configuration, its traffic. One binary for all integration
+//! tests, so that the support code is compiled once.
+//!
+//! The servers are real ones: `influxd`, `victoria-metrics` and `dockerd` are started on free ports
+//! with folders of their own and are gone afterwards. A machine that cannot run one of them names
+//! it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a failure.
+//! `DUNLIN_TEST_LONG=1` gives outages their full length, `DUNLIN_TEST_BINARY` tests another build.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "a test may fail by panic, starts processes, reads the clock and its own files"
+)]
+
+/// Starting, asking and stopping the agent and the real servers.
+mod support;
+
+/// `--help`, exit codes, and the commands that print what they read.
+mod commands;
+/// Files that `dunlin check` takes, files that it refuses, and what it says.
+mod config;
+/// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
+mod containers;
+/// An idle container is sampled seldom, and at once when it wakes.
+mod housekeeping;
+/// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
+mod main_job;
+/// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
+mod outage;
+/// The two commands of the README.
+mod quickstart;
+/// The support code itself, against the real servers, without the agent.
+mod servers;
+/// A spool file that is damaged.
+mod spool;
+/// What clippy cannot check: module docs, lengths, who knows whom, paths in documents.
+mod tidy;
+/// The same rows through another implementation of the line protocol, by both paths.
+mod victoria;

@@ -1,0 +1,114 @@
+//! Files that `dunlin check` takes, files that it refuses, and what it says.
+//!
+//! A case is a file below `tests/fixtures/config`: `valid/NAME.toml`, or `invalid/NAME.toml` with
+//! the message in `invalid/NAME.txt`. `UPDATE_EXPECTED=1` writes the messages anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Home, binary, repository};
+
+/// All configurations in a folder, sorted.
+fn cases(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no cases in {folder}");
+    files
+}
+
+/// Checks a file from its own folder, so that messages name it without the path to the repository.
+fn check(path: &Path) -> (Option<i32>, String) {
+    let mut command = Command::new(binary());
+    command.args(["check", "--config"]).arg(path.file_name().unwrap()).current_dir(path.parent().unwrap());
+    let output = command.env("DUNLIN_TEST_TOKEN", "from the environment").output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn valid_files_are_taken() {
+    for path in cases("tests/fixtures/config/valid") {
+        let (code, text) = check(&path);
+        assert_eq!(code, Some(0), "{}: {text}", path.display());
+    }
+}
+
+#[test]
+fn the_shipped_files_are_taken() {
+    for path in cases("config") {
+        let (code, text) = check(&path);
+        assert_eq!(code, Some(0), "{}: {text}", path.display());
+    }
+}
+
+#[test]
+fn invalid_files_are_refused_with_the_expected_message() {
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    for path in cases("tests/fixtures/config/invalid") {
+        let (code, text) = check(&path);
+        assert_eq!(code, Some(78), "{}: {text}", path.display());
+        assert!(!text.contains("hunter2"), "{} prints the secret: {text}", path.display());
+        let expected = path.with_extension("txt");
+        if update {
+            fs::write(&expected, &text).unwrap();
+        }
+        let wanted = fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(text, wanted, "{}: UPDATE_EXPECTED=1 rewrites it", expected.display());
+    }
+}
+
+/// One file with one mistake of every common sort. Each line with a mistake ends in `# KEY`.
+const MISTAKES: &str = r#"
+[agent]
+intervall = "1s"                     # agent.intervall
+interval = 10                        # agent.interval
+max_interval = "soon"                # agent.max_interval
+state_dir = "state"
+
+[spool]
+max_size = "1 elephant"              # spool.max_size
+
+[[sinks.influxdb]]                   # sinks.influxdb.bucket
+name = "central"
+urls = ["https://influx.example.com:8086"]
+api = "v2"
+org = "ops"
+token = "hunter2"
+
+[[sinks.influxdb]]
+name = "central"                     # sinks.influxdb.name
+urls = ["http://user:hunter2@influx.example.com"]
+api = "v1"
+database = "it"
+password = 2                         # sinks.influxdb.password
+
+[[sinks.influxdb]]
+name = "third"
+urls = ["http://influx.example.com"]
+api = "v2"
+org = "ops"
+bucket = "hosts"
+token_file = "/nonexistent/hunter2"  # sinks.influxdb.token_file
+"#;
+
+#[test]
+fn all_mistakes_are_named_at_once_with_their_lines_and_without_secrets() {
+    let home = Home::new(MISTAKES);
+    for command in ["check", "run"] {
+        let ended = home.dunlin([command, "--config", "dunlin.toml"]);
+        assert_eq!(ended.code, Some(78), "{command}: {}", ended.err);
+        let text = ended.out + &ended.err;
+        for (index, line) in MISTAKES.lines().enumerate() {
+            let Some((_, key)) = line.split_once("# ") else { continue };
+            let place = format!("dunlin.toml:{}: {key}", index + 1);
+            assert!(text.contains(&place), "{command} does not say {place}:\n{text}");
+        }
+        // A file's name is no secret; what may be one stands before it in this file.
+        let said = text.replace("/nonexistent/hunter2", "");
+        assert!(!said.contains("hunter2"), "{command} prints a secret:\n{text}");
+    }
+    assert!(!home.path().join("state").exists(), "a refused configuration makes nothing");
+}

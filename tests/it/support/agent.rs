@@ -1,0 +1,132 @@
+//! The agent, as a user starts it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Server, wait_for};
+
+/// The binary under test.
+pub(crate) fn binary() -> PathBuf {
+    let other = std::env::var_os("DUNLIN_TEST_BINARY").map(PathBuf::from);
+    other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_dunlin")))
+}
+
+/// A folder with a configuration, in which the agent and its commands are run. Relative paths of
+/// the configuration are in here.
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+/// What came of a command that ended by itself.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit code; none after a signal.
+    pub(crate) code: Option<i32>,
+    /// The results.
+    pub(crate) out: String,
+    /// The log and the errors.
+    pub(crate) err: String,
+}
+
+/// A running agent.
+pub(crate) struct Agent {
+    /// The process.
+    pub(crate) server: Server,
+}
+
+/// A sink's books, as `spool status` shows them, in samples.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    columns: serde_json::Map<String, Value>,
+}
+
+impl Home {
+    /// A folder with this configuration.
+    pub(crate) fn new(config: &str) -> Self {
+        let home = Self { folder: tempfile::Builder::new().prefix("dunlin").tempdir().unwrap() };
+        home.configure(config);
+        home
+    }
+
+    /// Writes the configuration anew.
+    pub(crate) fn configure(&self, config: &str) {
+        fs::write(self.config(), config).unwrap();
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path().join("dunlin.toml")
+    }
+
+    /// Starts the agent.
+    pub(crate) fn run(&self) -> Agent {
+        let mut command = self.command(["run", "--config"]);
+        command.arg(self.config());
+        Agent { server: Server::start("dunlin", &mut command, self.path()) }
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn dunlin<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
+    /// Asks `spool status` about all sinks; none while it cannot say.
+    pub(crate) fn try_accounts(&self) -> Option<Vec<Account>> {
+        let config = self.config();
+        let words = ["spool", "status", "--format", "json", "--config"].map(OsStr::new);
+        let ended = self.dunlin(words.into_iter().chain([config.as_os_str()]));
+        if ended.code != Some(0) {
+            return None;
+        }
+        let json: Value = serde_json::from_str(&ended.out).unwrap();
+        let sinks = json["sinks"].as_array().unwrap().iter();
+        Some(sinks.map(|sink| Account { columns: sink.as_object().unwrap().clone() }).collect())
+    }
+
+    /// The books of one sink.
+    #[track_caller]
+    pub(crate) fn account(&self, sink: &str) -> Account {
+        let what = format!("the books of {sink}");
+        wait_for(&what, || self.try_accounts()?.into_iter().find(|account| account.name() == sink))
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(binary());
+        // What the person at the machine has set must not decide what a test sees.
+        command.args(arguments).current_dir(self.path()).env_remove("NO_COLOR").env_remove("RUST_LOG");
+        command
+    }
+}
+
+impl Account {
+    /// The sink.
+    pub(crate) fn name(&self) -> &str {
+        self.columns["name"].as_str().unwrap()
+    }
+
+    /// One column.
+    #[track_caller]
+    pub(crate) fn get(&self, column: &str) -> u64 {
+        self.columns.get(column).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {column} in {self:?}"))
+    }
+
+    /// Fails unless every sample that was collected is in exactly one column.
+    #[track_caller]
+    pub(crate) fn assert_balanced(&self) {
+        let parts = ["filtered", "delivered", "pending", "rejected", "expired", "thinned", "dropped"];
+        let sum: u64 = parts.iter().map(|part| self.get(part)).sum();
+        assert_eq!(self.get("collected"), sum, "{self:?}");
+    }
+}

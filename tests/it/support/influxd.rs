@@ -1,0 +1,191 @@
+//! A real `influxd` (1.x) with a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Answer, Server, encode, free_port, request, wait_for, wait_within};
+
+/// The database that the tests write to.
+pub(crate) const DATABASE: &str = "it";
+
+/// The server. It is started, stopped and started again on the same port.
+pub(crate) struct Influxd {
+    folder: TempDir,
+    port: u16,
+    server: Option<Server>,
+}
+
+/// One series of an answer: its tags, and its rows in the order of their times.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    /// The measurement.
+    pub(crate) name: String,
+    /// What the query grouped by.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// One map per row: column to value, without those that are null.
+    pub(crate) rows: Vec<BTreeMap<String, Value>>,
+}
+
+impl Series {
+    /// The times of the rows, in nanoseconds.
+    pub(crate) fn times(&self) -> Vec<i64> {
+        self.rows.iter().filter_map(|row| row["time"].as_i64()).collect()
+    }
+
+    /// A column as numbers, with the times.
+    pub(crate) fn numbers(&self, column: &str) -> Vec<(i64, f64)> {
+        let pair = |row: &BTreeMap<String, Value>| Some((row["time"].as_i64()?, row.get(column)?.as_f64()?));
+        self.rows.iter().filter_map(pair).collect()
+    }
+}
+
+impl Influxd {
+    /// Starts it and makes the database.
+    pub(crate) fn start() -> Self {
+        let mut influxd = Self::absent();
+        influxd.resume();
+        influxd
+    }
+
+    /// A server that does not run yet: [`Influxd::resume`] starts it.
+    pub(crate) fn absent() -> Self {
+        let folder = tempfile::Builder::new().prefix("influxd").tempdir().unwrap();
+        Self { folder, port: free_port(), server: None }
+    }
+
+    /// Starts it (again), on the same port with the same data.
+    pub(crate) fn resume(&mut self) {
+        let config = self.folder.path().join("influxd.toml");
+        fs::write(&config, settings(self.folder.path(), self.port, free_port())).unwrap();
+        let mut command = Command::new("influxd");
+        command.arg("run").arg("-config").arg(config);
+        let server = self.server.insert(Server::start("influxd", &mut command, self.folder.path()));
+        wait_for("influxd to answer", || {
+            assert!(server.is_running(), "influxd has ended:\n{}", server.last_words());
+            request(self.port, "GET", "/ping", "").ok().filter(|answer| answer.status == 204)
+        });
+        self.query(&format!("CREATE DATABASE {DATABASE}"));
+    }
+
+    /// Stops it; what it has stored stays.
+    pub(crate) fn stop(&mut self) {
+        self.server.take().unwrap().stop();
+    }
+
+    /// The table of a sink that writes here.
+    pub(crate) fn sink(&self, name: &str) -> String {
+        format!(
+            "[[sinks.influxdb]]\nname = \"{name}\"\nurls = [\"http://127.0.0.1:{}\"]\napi = \"v1\"\n\
+             database = \"{DATABASE}\"\nflush_interval = \"200ms\"\n",
+            self.port
+        )
+    }
+
+    /// Writes line protocol.
+    pub(crate) fn write(&self, lines: &str) -> Answer {
+        request(self.port, "POST", &format!("/write?db={DATABASE}"), lines).unwrap()
+    }
+
+    /// Asks in `InfluxQL`; times are nanoseconds.
+    #[track_caller]
+    pub(crate) fn query(&self, query: &str) -> Vec<Series> {
+        let body = format!("db={DATABASE}&epoch=ns&q={}", encode(query));
+        let answer = request(self.port, "POST", "/query", &body).unwrap();
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        let json: Value = serde_json::from_str(&answer.body).unwrap();
+        let result = &json["results"][0];
+        assert!(result.get("error").is_none(), "{query}: {result}");
+        result["series"].as_array().into_iter().flatten().map(series).collect()
+    }
+
+    /// All rows of a measurement that fit `condition`, by series. Times are asked for with one
+    /// field, because `*` would make columns of tags.
+    #[track_caller]
+    pub(crate) fn series(&self, measurement: &str, condition: &str) -> Vec<Series> {
+        let filter = if condition.is_empty() { String::new() } else { format!(" WHERE {condition}") };
+        self.query(&format!("SELECT * FROM \"{measurement}\"{filter} GROUP BY *"))
+    }
+
+    /// Waits until a measurement has at least `count` rows that fit; gives its series.
+    #[track_caller]
+    pub(crate) fn wait_rows(&self, measurement: &str, condition: &str, count: usize) -> Vec<Series> {
+        self.wait_rows_within(Duration::from_secs(60), measurement, condition, count)
+    }
+
+    /// The same, with a limit.
+    #[track_caller]
+    pub(crate) fn wait_rows_within(
+        &self,
+        limit: Duration,
+        measurement: &str,
+        condition: &str,
+        count: usize,
+    ) -> Vec<Series> {
+        let what = format!("{count} rows of {measurement} where {condition}");
+        wait_within(limit, &what, || {
+            let found = self.series(measurement, condition);
+            (found.iter().map(|series| series.rows.len()).sum::<usize>() >= count).then_some(found)
+        })
+    }
+
+    /// The names in the first text column of a `SHOW` query, sorted and each once.
+    #[track_caller]
+    pub(crate) fn show(&self, query: &str, column: &str) -> Vec<String> {
+        let answer = self.query(query);
+        let rows = answer.iter().flat_map(|series| &series.rows);
+        let mut names: Vec<_> = rows.filter_map(|row| Some(row.get(column)?.as_str()?.to_owned())).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The fields of a measurement with their types.
+    #[track_caller]
+    pub(crate) fn field_types(&self, measurement: &str) -> BTreeMap<String, String> {
+        let answer = self.query(&format!("SHOW FIELD KEYS FROM \"{measurement}\""));
+        let word = |row: &BTreeMap<String, Value>, column| Some(row.get(column)?.as_str()?.to_owned());
+        let rows = answer.iter().flat_map(|series| &series.rows);
+        rows.filter_map(|row| Some((word(row, "fieldKey")?, word(row, "fieldType")?))).collect()
+    }
+}
+
+fn series(json: &Value) -> Series {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let tags = json["tags"].as_object().into_iter().flatten();
+    let columns: Vec<_> = json["columns"].as_array().unwrap().iter().map(text).collect();
+    let row = |values: &Value| {
+        let values = values.as_array().unwrap().iter().cloned();
+        columns.iter().cloned().zip(values).filter(|(_, value)| !value.is_null()).collect()
+    };
+    Series {
+        name: text(&json["name"]),
+        tags: tags.map(|(key, value)| (key.clone(), text(value))).collect(),
+        rows: json["values"].as_array().unwrap().iter().map(row).collect(),
+    }
+}
+
+fn settings(folder: &Path, port: u16, backup_port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        r#"reporting-disabled = true
+bind-address = "127.0.0.1:{backup_port}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+"#
+    )
+}

@@ -1,0 +1,75 @@
+//! Starting, asking and stopping the agent and the real servers.
+//!
+//! Everything started here is stopped when its value is dropped, whatever the test came to. Nothing
+//! sleeps for a fixed time: [`wait_for`] asks again and again until a generous deadline.
+
+mod agent;
+mod docker;
+mod http;
+mod influxd;
+mod lines;
+mod process;
+mod ticks;
+mod victoria;
+
+pub(crate) use agent::{Home, binary};
+pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
+pub(crate) use http::{Answer, encode, request};
+pub(crate) use influxd::{Influxd, Series};
+pub(crate) use lines::lines;
+pub(crate) use process::{Server, free_port};
+pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};
+pub(crate) use victoria::Victoria;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Longer than any single step takes on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer; fails the test with `what` after `limit`.
+#[track_caller]
+pub(crate) fn wait_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "waited {limit:?} in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(40));
+    }
+}
+
+/// [`wait_within`] with [`PATIENCE`].
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, ask)
+}
+
+/// Lets time pass in which nothing is asked: an outage lasts, a container runs.
+pub(crate) fn let_pass(span: Duration) {
+    let end = Instant::now() + span;
+    wait_within(span + PATIENCE, "the end of a span", || (Instant::now() >= end).then_some(()));
+}
+
+/// Whether this machine was said to lack `part`; says so, because a skipped test looks like a
+/// passed one.
+pub(crate) fn lacks(part: &str) -> bool {
+    let named = std::env::var("DUNLIN_TEST_SKIP").unwrap_or_default();
+    let lacking = named.split(',').any(|name| name.trim() == part);
+    if lacking {
+        eprintln!("skipped: this machine has no {part}");
+    }
+    lacking
+}
+
+/// The short form of a time span that `DUNLIN_TEST_LONG=1` turns into the long one.
+pub(crate) fn long_or(long: u64, short: u64) -> Duration {
+    let wanted = std::env::var("DUNLIN_TEST_LONG").is_ok_and(|value| value == "1");
+    Duration::from_secs(if wanted { long } else { short })
+}
+
+/// A file or folder of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}

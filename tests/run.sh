@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs all tests. Installs what is missing (Debian packages, as root), so that the real servers are
+# there: influxd, victoria-metrics, dockerd. What a machine cannot have is said at the end; with
+# CI=true it is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+skipped=()
+
+# Has COMMAND, or gets it from PACKAGE; otherwise notes that PART is skipped.
+need() {
+  local part=$1 command=$2 package=$3
+  command -v "$command" >/dev/null 2>&1 && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    [ -n "${updated:-}" ] || { apt-get update -qq || true; updated=1; }
+    # Only the programs are wanted: the packages' own services are not to be started.
+    local policy=/usr/sbin/policy-rc.d made=
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null || true
+    [ -z "$made" ] || rm -f $policy
+  fi
+  command -v "$command" >/dev/null 2>&1 || skipped+=("$part")
+}
+
+need influxd influxd influxdb
+need victoria-metrics victoria-metrics victoria-metrics
+need docker dockerd docker.io
+need docker docker docker.io
+need docker busybox busybox-static
+need docker ip iproute2
+need docker iptables iptables
+if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+
+if [ ${#skipped[@]} -gt 0 ]; then
+  DUNLIN_TEST_SKIP=$(IFS=,; echo "${skipped[*]}")
+  export DUNLIN_TEST_SKIP
+fi
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+bash -n tests/run.sh .ci/run
+step cargo fmt --check
+step cargo clippy --all-targets --locked -- -D warnings
+step cargo test --locked --lib
+step cargo test --locked --test it -- --test-threads 4
+
+if [ ${#skipped[@]} -gt 0 ]; then
+  printf '\nSKIPPED, because this machine does not have it: %s\n' "$(printf '%s\n' "${skipped[@]}" | sort -u | tr '\n' ' ')" >&2
+  if [ "${CI:-}" = true ]; then
+    echo "With CI=true nothing may be skipped." >&2
+    exit 1
+  fi
+else
+  printf '\nAll tests passed; nothing was skipped.\n'
+fi

@@ -171,7 +171,13 @@ impl Containers {
 
     /// Reads what all containers of a pass are held against: the host's processor time.
     pub fn begin_pass(&mut self) {
-        self.system = SystemCpu::read(&self.host).map(Arc::new);
+        self.system = match SystemCpu::read(&self.host) {
+            Ok(system) => Some(Arc::new(system)),
+            Err(error) => {
+                tracing::debug!(%error, "containers' shares of the host are not known");
+                None
+            }
+        };
     }
 
     /// Reads a container in full and adds its rows, or keeps the reading until it can be named. None

@@ -93,6 +93,12 @@ impl Discovery {
         found
     }
 
+    /// As if inotify were not to be had.
+    #[cfg(test)]
+    pub(super) fn go_blind(&mut self) {
+        self.watch = None;
+    }
+
     /// A directory appeared: a container, or something to look into.
     fn came(&mut self, path: String, found: &mut Vec<Found>) {
         let mut waiting = vec![path];

@@ -69,7 +69,7 @@ pub struct Containers {
     hierarchy: Option<Hierarchy>,
     discovery: Option<Discovery>,
     targets: BTreeMap<ContainerId, Target>,
-    /// Gone, with readings that could not be named yet.
+    /// Gone a moment ago: their last readings may still have to be named, their end to be told.
     departed: Vec<Target>,
     /// What the runtime said, also of containers whose cgroup was not seen yet.
     told: BTreeMap<ContainerId, Arc<Metadata>>,
@@ -139,7 +139,8 @@ impl Containers {
 
     /// Those whose rows wait for the runtime's word.
     pub fn unnamed(&self) -> impl Iterator<Item = &ContainerId> {
-        self.targets.values().chain(&self.departed).filter(|target| target.is_waiting()).map(Target::id)
+        let gone = self.departed.iter().filter(|target| target.holds());
+        self.targets.values().chain(gone).filter(|target| target.is_waiting()).map(Target::id)
     }
 
     /// Takes in what the runtime said.
@@ -147,7 +148,7 @@ impl Containers {
         match update {
             Update::Known(id, metadata) => {
                 self.runtime_is_away = false;
-                self.learn(&id, Arc::from(metadata));
+                self.learn(&id, &Arc::from(metadata));
             }
             Update::Engine(engine) => {
                 self.runtime_is_away = false;
@@ -208,9 +209,11 @@ impl Containers {
         }
         let mut departed = std::mem::take(&mut self.departed);
         departed.retain_mut(|target| {
-            self.seek_name(target);
+            if target.holds() {
+                self.seek_name(target);
+            }
             target.release(&self.surroundings(), false, rows);
-            target.holds()
+            !target.is_over(self.now)
         });
         self.departed = departed;
         for mut ended in std::mem::take(&mut self.endings) {
@@ -245,16 +248,14 @@ impl Containers {
             }
             Found::Went(id) => {
                 let mut target = self.targets.remove(&id)?;
-                target.depart();
-                if target.holds() {
-                    self.departed.push(target);
-                }
+                target.depart(self.now);
+                self.departed.push(target);
                 Some(Change::Gone(id))
             }
         }
     }
 
-    fn learn(&mut self, id: &ContainerId, metadata: Arc<Metadata>) {
+    fn learn(&mut self, id: &ContainerId, metadata: &Arc<Metadata>) {
         let before = self.told.insert(id.clone(), metadata.clone());
         let target = self.targets.get_mut(id);
         let is_new_run = before.as_ref().is_none_or(|before| before.started_at != metadata.started_at);

@@ -42,6 +42,7 @@ pub(super) struct Target {
     runtime: Runtime,
     reader: Option<CgroupReader>,
     appeared: Monotonic,
+    departed: Option<Monotonic>,
     metadata: Option<Arc<Metadata>>,
     /// The process that the runtime names, once it was seen to belong to this container.
     pid: Option<u32>,
@@ -76,6 +77,7 @@ impl Target {
             runtime,
             reader: None,
             appeared: Monotonic::default(),
+            departed: None,
             metadata: None,
             pid: None,
             seen_pid: None,
@@ -130,8 +132,16 @@ impl Target {
     }
 
     /// Its cgroup is gone.
-    pub(super) fn depart(&mut self) {
+    pub(super) fn depart(&mut self, now: Monotonic) {
         self.reader = None;
+        self.departed = Some(now);
+    }
+
+    /// Whether there is nothing more to tell of it: no reading waits, and the runtime had its time to
+    /// say how it ended.
+    pub(super) fn is_over(&self, now: Monotonic) -> bool {
+        let has_waited = self.departed.is_some_and(|departed| now.since(departed) >= LONGEST_WAIT);
+        self.held.is_empty() && has_waited
     }
 
     pub(super) fn cpu_usage(&mut self, host: &Host) -> Option<u64> {

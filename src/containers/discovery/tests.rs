@@ -139,7 +139,7 @@ fn an_overflow_is_repaired_at_once() {
     let mut tree = Tree::new();
     tree.make("docker/A");
     tree.check(&[came('a', "/docker/A")]);
-    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit = Host::new("/").read("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     let noise = tree.path("noise");
     for _ in 0..=limit / 2 {
@@ -165,7 +165,7 @@ fn one_made_anew_unseen_is_told_by_its_inode() {
     let mut tree = Tree::new();
     tree.make("docker/A");
     tree.check(&[came('a', "/docker/A")]);
-    tree.discovery.watch = None;
+    tree.discovery.go_blind();
     std::fs::rename(tree.path("docker"), tree.path("kept")).unwrap();
     tree.make("docker/A");
     tree.remove("kept");
@@ -175,7 +175,7 @@ fn one_made_anew_unseen_is_told_by_its_inode() {
 #[test]
 fn without_inotify_a_walk_finds_them() {
     let mut tree = Tree::new();
-    tree.discovery.watch = None;
+    tree.discovery.go_blind();
     tree.make("docker/A");
     assert_eq!(tree.discovery.changes(false), [came('a', "/docker/A")]);
     tree.make("docker/B");

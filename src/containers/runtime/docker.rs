@@ -15,7 +15,7 @@ use wildmatch::WildMatch;
 use super::docker_client::{DockerClient, Events};
 use super::docker_events::Event;
 use crate::containers::identity::ContainerId;
-use crate::containers::metadata::{Engine, Metadata};
+use crate::containers::metadata::{Engine, Metadata, State};
 use crate::containers::{Config, Update};
 use crate::host::Host;
 
@@ -208,13 +208,22 @@ impl<'c> Session<'c> {
             }
             Event::Died(id, death) => {
                 let now = self.look(&id).await?;
-                // It may be removed or started again already: then only the event tells of its end.
-                if !matches!(&now, Answer::Known(metadata) if !metadata.state.is_alive()) {
-                    let before = told.alive.get(&id).map(|before| &**before);
-                    let ended = death.of(before, self.labels);
-                    told.known(id.clone(), Box::new(ended));
+                // It may be gone, half removed, or started again already: then the event tells of its end.
+                let before = match &now {
+                    Answer::Known(now) if now.state.is_alive() => told.alive.get(&id),
+                    Answer::Known(now) if now.state == State::Removing => Some(now),
+                    Answer::Known(_) => {
+                        told.answer(id, now);
+                        return Ok(());
+                    }
+                    Answer::Gone | Answer::Unclear => told.alive.get(&id),
+                };
+                let ended = death.of(before.map(|before| &**before), self.labels);
+                let is_removed = matches!(&now, Answer::Known(now) if now.state == State::Removing);
+                told.known(id.clone(), Box::new(ended));
+                if !is_removed {
+                    told.answer(id, now);
                 }
-                told.answer(id, now);
                 Ok(())
             }
         }
@@ -261,3 +270,6 @@ impl<'c> Session<'c> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

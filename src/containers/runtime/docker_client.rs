@@ -32,7 +32,7 @@ pub enum DockerError {
     #[error("no Docker engine: {0}")]
     Socket(#[source] HostError),
     /// It could not be asked, or fell silent.
-    #[error("Docker does not answer {path}: {source}")]
+    #[error("Docker does not answer {path}: {}", root_cause(source))]
     Away {
         /// What was asked.
         path: String,
@@ -79,6 +79,12 @@ impl DockerError {
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Socket(error) if error.is_missing())
     }
+}
+
+/// What lies at the bottom ("connection refused"): the client's own words only repeat the address.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let deeper = std::iter::successors(Some(error), |error| error.source());
+    deeper.last().unwrap_or(error).to_string()
 }
 
 /// A connection to one engine.
@@ -185,13 +191,8 @@ fn url(path: &str) -> String {
 
 /// A value of a query, with all that could mean something there escaped.
 fn escaped(value: &str) -> String {
-    let mut out = String::new();
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'_' {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let escape =
+        |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    value.bytes().map(escape).collect()
 }

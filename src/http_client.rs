@@ -7,10 +7,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
-use crate::clock::Clock;
-use crate::metric::UnixNanos;
 use crate::settings::Section;
 
 mod settings;
@@ -85,13 +83,7 @@ impl Answer {
 
 impl HttpClient {
     /// Posts a body; compresses it if the sink wants that. The error says why there is no answer.
-    pub async fn post(
-        &self,
-        url: &str,
-        headers: HeaderMap,
-        body: Vec<u8>,
-        clock: &dyn Clock,
-    ) -> Result<Answer, String> {
+    pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
         let mut request =
             self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
         let body = if self.gzip && !body.is_empty() {
@@ -101,8 +93,8 @@ impl HttpClient {
             body
         };
         let mut response = request.body(Bytes::from(body)).send().await.map_err(reason)?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| parse_retry_after(text, clock.now()));
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
         let status = response.status().as_u16();
         let mut body = Vec::new();
         // The status is what counts: a body that breaks off changes nothing.
@@ -117,14 +109,16 @@ impl HttpClient {
     }
 }
 
-/// Seconds, or a date (RFC 9110); at most an hour.
-fn parse_retry_after(text: &str, now: UnixNanos) -> Option<Duration> {
+/// Seconds, or a date (RFC 9110); at most an hour. A date is held against the server's own, since the
+/// clock here may be wrong.
+fn parse_retry_after(text: &str, server_date: Option<&str>) -> Option<Duration> {
     let text = text.trim();
     let wait = if let Ok(seconds) = text.parse::<u64>() {
         Duration::from_secs(seconds)
     } else {
-        let date = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        UnixNanos::default().plus(date).since(now)
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = httpdate::parse_http_date(server_date?.trim()).ok()?;
+        until.duration_since(now).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }

@@ -7,9 +7,11 @@ use clap::Args;
 use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
+use super::check::say_mistakes;
 use super::{Exit, Output, logs, print, print_json};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
+use crate::config;
 use crate::containers::metadata::NetworkMode;
 use crate::containers::runtime::{docker, docker_files};
 use crate::containers::{Config, ContainerId, Containers, Metadata, Update};
@@ -22,6 +24,10 @@ pub(super) struct ContainersArgs {
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     format: Output,
+    /// A configuration that says where Docker is and which labels count. Without one: the usual places,
+    /// and all labels.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "root")]
+    config: Option<PathBuf>,
     /// The root of the machine.
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
@@ -30,8 +36,12 @@ pub(super) struct ContainersArgs {
 /// Prints the containers.
 pub(super) fn containers(args: &ContainersArgs) -> Exit {
     logs::quietly();
-    let host = Host::new(&args.root);
-    let all = described(&every_label(), &host, |_| {});
+    let (config, root) = match args.config.as_deref().map(config::load) {
+        Some(Ok(config)) => (config.containers, config.agent.root),
+        Some(Err(mistakes)) => return say_mistakes(&mistakes),
+        None => (every_label(), args.root.clone()),
+    };
+    let all = described(&config, &Host::new(root), |_| {});
     match args.format {
         Output::Json => print_json(&all.iter().map(|(id, metadata)| json(id, metadata)).collect::<Vec<_>>()),
         Output::Table => print(&table(&all, SystemClock.now())),

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::backoff::Backoff;
+use self::load::Load;
+use self::settle::{Step, WaitFor, decide};
 use crate::clock::Clock;
 use crate::shutdown::Stop;
 use crate::sinks::Configured;
 use crate::spool::{Settlement, Spool, SpoolError};
-use backoff::Backoff;
-use load::Load;
-use settle::{Step, WaitFor, decide};
 
 /// Rows of the first request after trouble.
 const PROBE: u64 = 100;

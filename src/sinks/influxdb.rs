@@ -10,7 +10,6 @@ mod answer;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::{Delivering, Delivery, Sink};
-use crate::clock::SystemClock;
 use crate::encode::line::{self, Unsigned};
 use crate::http_client::{Answer, HttpClient, HttpConfig};
 use crate::metric::Sample;
@@ -216,7 +215,7 @@ impl Influxdb {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.client.post(url, headers, body, &SystemClock).await
+        self.client.post(url, headers, body).await
     }
 
     /// Creates the database of version 1 if it is what the server misses, and tells whether it did.

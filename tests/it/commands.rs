@@ -47,9 +47,7 @@ fn a_mistake_in_the_arguments_ends_with_64() {
     let mistakes: &[&[&str]] = &[
         &[],
         &["fly"],
-        &["run"],
         &["run", "--config"],
-        &["check"],
         &["check", "--config", "a.toml", "--fast"],
         &["sample", "--format", "xml"],
         &["sample", "--collector", "weather"],

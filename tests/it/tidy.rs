@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["metric"]),
     ("settings", &["secret"]),
     ("host", &["clock"]),
+    ("machine", &["host"]),
     ("encode", &["metric"]),
     ("http_client", &["secret", "settings"]),
     ("self_metrics", &["metric", "clock"]),
@@ -42,7 +43,6 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sender", &["sinks", "spool", "metric", "clock", "settings", "self_metrics", "shutdown"]),
-    ("status", &["spool", "metric", "clock", "self_metrics"]),
     (
         "config",
         &[

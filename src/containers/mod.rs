@@ -164,6 +164,18 @@ impl Containers {
         }
     }
 
+    /// Whether a container is known to run, with its first process: only then are all its files there.
+    pub fn has_started(&self, id: &ContainerId) -> bool {
+        self.targets.get(id).is_some_and(|target| !target.is_waiting() && target.has_process())
+    }
+
+    /// Forgets the reading that was made when the container appeared, since a better one follows.
+    pub fn forget_first(&mut self, id: &ContainerId) {
+        if let Some(target) = self.targets.get_mut(id) {
+            target.forget_first();
+        }
+    }
+
     /// How much processor time a container used so far, in nanoseconds: one read, to see whether
     /// it woke up.
     pub fn cpu_usage(&mut self, id: &ContainerId) -> Option<u64> {

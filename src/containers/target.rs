@@ -144,6 +144,17 @@ impl Target {
         self.held.is_empty() && has_waited
     }
 
+    pub(super) fn has_process(&self) -> bool {
+        self.metadata.as_ref().is_some_and(|metadata| metadata.pid.is_some())
+    }
+
+    /// Forgets the reading that was made when its cgroup appeared, if nothing came of it yet.
+    pub(super) fn forget_first(&mut self) {
+        if self.before.is_none() {
+            self.held.pop_front();
+        }
+    }
+
     pub(super) fn cpu_usage(&mut self, host: &Host) -> Option<u64> {
         self.reader.as_mut()?.cpu_usage(host).ok()
     }

@@ -1,6 +1,6 @@
 //! All containers as one part of a pass: who is due, who woke up, who is new.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(super) struct ContainerPart {
     longest_power: u32,
     states: HashMap<ContainerId, Housekeeping>,
     scanned: Option<Monotonic>,
+    /// Those read so far only while their runtime was still making them.
+    starting: HashSet<ContainerId>,
 }
 
 impl ContainerPart {
@@ -36,8 +38,8 @@ impl ContainerPart {
         rule: Rule,
         longest_power: u32,
     ) -> Self {
-        let states = HashMap::new();
-        Self { containers, updates, wants, rule, longest_power, states, scanned: None }
+        let (states, starting) = (HashMap::new(), HashSet::new());
+        Self { containers, updates, wants, rule, longest_power, states, scanned: None, starting }
     }
 
     /// Takes in who came and who went. Gives those that are new.
@@ -53,15 +55,29 @@ impl ContainerPart {
                     self.states.insert(id.clone(), Housekeeping::default());
                     // Without a runtime's task there is nobody to ask, and its files have to do.
                     let _ = self.wants.send(id.clone());
+                    self.starting.insert(id.clone());
                     new.push(id);
                 }
                 Change::Gone(id) => {
                     self.states.remove(&id);
+                    self.starting.remove(&id);
                     new.retain(|own| *own != id);
                 }
             }
         }
         new
+    }
+
+    /// Those that have started since they appeared. A container is read when its cgroup appears, in case
+    /// it does not live long; it has no network yet then, so it is read again, and only that counts.
+    fn started(&mut self) -> Vec<ContainerId> {
+        let started: Vec<_> =
+            self.starting.iter().filter(|id| self.containers.has_started(id)).cloned().collect();
+        for id in &started {
+            self.starting.remove(id);
+            self.containers.forget_first(id);
+        }
+        started
     }
 
     /// Whose turn it is at a tick: whoever is due, and whoever woke up.
@@ -88,8 +104,11 @@ impl Part for ContainerPart {
         while let Ok(update) = self.updates.try_recv() {
             self.containers.update(update);
         }
-        let new = self.discover(pass.at);
-        let due = if pass.between_ticks { new } else { self.due(pass) };
+        let mut due = self.started();
+        due.extend(self.discover(pass.at));
+        if !pass.between_ticks {
+            due = self.due(pass);
+        }
         if !due.is_empty() {
             self.containers.begin_pass();
         }

@@ -18,6 +18,7 @@
 
 mod error;
 mod frame;
+mod ledger;
 mod quarantine;
 mod retention;
 mod schema;

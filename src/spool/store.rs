@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, params};
 
-use super::retention::{self, Facts, Plan};
-use super::{Config, Frame, SpoolError, encode, schema};
+use super::retention::{self, Facts};
+use super::{Config, Frame, SpoolError, encode, ledger, schema};
 use crate::metric::UnixNanos;
 
 /// A place between two samples: before sample `offset` of frame `seq`.
@@ -59,17 +59,15 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    fn sum(&self) -> u64 {
+    pub(super) fn sum(&self) -> u64 {
         [self.filtered, self.delivered, self.rejected, self.expired].iter().sum()
     }
 }
 
 /// At most so many frames leave in one step, so that a step stays short.
-const STEP: i64 = 512;
+pub(super) const STEP: i64 = 512;
 /// Free pages that are left in the file: the next frames need them.
 const FEW_PAGES: i64 = 64;
-/// What a frame takes beside its payload.
-const ROW_BYTES: u64 = 96;
 
 /// The open spool.
 #[derive(Debug)]
@@ -103,7 +101,7 @@ impl Store {
     pub fn register(&mut self, names: &[String]) -> Result<(), SpoolError> {
         let failed = self.sqlite();
         let change = self.connection.transaction().map_err(&failed)?;
-        register(&change, names).map_err(&failed)?;
+        ledger::register(&change, names).map_err(&failed)?;
         change.commit().map_err(failed)
     }
 
@@ -117,12 +115,12 @@ impl Store {
         let change = self.connection.transaction().map_err(&failed)?;
         let counts = frame.samples.len() as u64;
         let step = || {
-            clear(&change, plan, &leases)?;
-            count_collected(&change, counts)?;
+            ledger::clear(&change, plan, &leases)?;
+            ledger::count_collected(&change, counts)?;
             if plan.refuse {
-                count_dropped(&change, counts)
+                ledger::count_dropped(&change, counts)
             } else {
-                insert(&change, frame, &self.boot_id, &payload)
+                ledger::insert(&change, frame, &self.boot_id, &payload)
             }
         };
         step().map_err(&failed)?;
@@ -134,16 +132,18 @@ impl Store {
     pub fn count_lost(&mut self, samples: u64) -> Result<(), SpoolError> {
         let failed = self.sqlite();
         let change = self.connection.transaction().map_err(&failed)?;
-        count_collected(&change, samples).and_then(|()| count_dropped(&change, samples)).map_err(&failed)?;
+        ledger::count_collected(&change, samples)
+            .and_then(|()| ledger::count_dropped(&change, samples))
+            .map_err(&failed)?;
         change.commit().map_err(failed)
     }
 
     /// The oldest frames that the sink has not settled, until they hold `samples` samples.
     pub fn claim(&mut self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
         let failed = self.sqlite();
-        let id = sink_id(&self.connection, sink).map_err(&failed)?;
+        let id = ledger::sink_id(&self.connection, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
-        let claim = claim(&self.connection, id, samples).map_err(failed)?;
+        let claim = ledger::claim(&self.connection, id, samples).map_err(failed)?;
         match (claim.frames.first(), claim.frames.last()) {
             (Some(first), Some(last)) => self.leases.insert(sink.to_owned(), (first.seq, last.seq)),
             _ => self.leases.remove(sink),
@@ -156,9 +156,9 @@ impl Store {
         let failed = self.sqlite();
         self.leases.remove(sink);
         let change = self.connection.transaction().map_err(&failed)?;
-        let id = sink_id(&change, sink).map_err(&failed)?;
+        let id = ledger::sink_id(&change, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
-        settle(&change, id, done, now).map_err(&failed)?;
+        ledger::settle(&change, id, done, now).map_err(&failed)?;
         change.commit().map_err(failed)
     }
 
@@ -194,212 +194,6 @@ impl Store {
         while rows.next()?.is_some() {}
         Ok(())
     }
-}
-
-fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
-    let newest: i64 = change
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'frames'", [], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
-    change.execute("UPDATE sinks SET active = 0", [])?;
-    for name in names {
-        change.execute(
-            "INSERT INTO sinks (name) VALUES (?1) ON CONFLICT (name) DO UPDATE SET active = 1",
-            [name],
-        )?;
-    }
-    change.execute(
-        "UPDATE pending SET last = ?1 WHERE last IS NULL AND sink IN (SELECT id FROM sinks WHERE active = 0)",
-        [newest],
-    )?;
-    change.execute("DELETE FROM pending WHERE last < first", [])?;
-    change.execute(
-        "INSERT INTO pending (sink, first)
-         SELECT id, ?1 + 1 FROM sinks WHERE active = 1
-         AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.sink = sinks.id AND last IS NULL)",
-        [newest],
-    )?;
-    Ok(())
-}
-
-fn sink_id(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT id FROM sinks WHERE name = ?1")?;
-    statement.query_row([name], |row| row.get(0)).optional()
-}
-
-fn count_collected(change: &Transaction<'_>, samples: u64) -> rusqlite::Result<()> {
-    let mut statement =
-        change.prepare_cached("UPDATE sinks SET collected = collected + ?1 WHERE active = 1")?;
-    statement.execute([signed(samples)]).map(|_| ())
-}
-
-fn count_dropped(change: &Transaction<'_>, samples: u64) -> rusqlite::Result<()> {
-    let mut statement = change.prepare_cached("UPDATE sinks SET dropped = dropped + ?1 WHERE active = 1")?;
-    statement.execute([signed(samples)]).map(|_| ())
-}
-
-fn insert(change: &Transaction<'_>, frame: &Frame, boot_id: &str, payload: &[u8]) -> rusqlite::Result<()> {
-    let (first, last) = frame.span();
-    let monotonic = i64::try_from(frame.monotonic.0.as_nanos()).unwrap_or(i64::MAX);
-    let samples = signed(frame.samples.len() as u64);
-    let mut statement = change.prepare_cached(
-        "INSERT INTO frames (tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let row = params![frame.tick, first.0, last.0, samples, frame.events, boot_id, monotonic, payload];
-    statement.execute(row).map(|_| ())
-}
-
-/// Makes room as planned.
-fn clear(change: &Transaction<'_>, plan: Plan, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
-    let oldest_pending: i64 = change
-        .prepare_cached("SELECT coalesce(min(first), 9223372036854775807) FROM pending")?
-        .query_row([], |row| row.get(0))?;
-    change
-        .prepare_cached(
-            "DELETE FROM frames WHERE seq IN
-             (SELECT seq FROM frames WHERE seq < ?1 AND last_time < ?2 ORDER BY seq LIMIT ?3)",
-        )?
-        .execute(params![oldest_pending, plan.settled_before.0, STEP])?;
-    let mut old =
-        change.prepare_cached("SELECT seq FROM frames WHERE last_time < ?1 ORDER BY seq LIMIT ?2")?;
-    let expired = old.query_map(params![plan.expired_before.0, STEP], |row| row.get(0))?;
-    let expired: Vec<i64> = expired.collect::<rusqlite::Result<_>>()?;
-    for seq in expired.into_iter().filter(|seq| !leased(leases, *seq)) {
-        forget(change, seq, "expired")?;
-    }
-    if plan.free > 0 && !plan.refuse {
-        free(change, plan.free, leases)?;
-    }
-    Ok(())
-}
-
-/// Frees so many bytes: the oldest frames go. Those that are settled are the oldest of all.
-fn free(change: &Transaction<'_>, bytes: u64, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
-    let mut statement = change.prepare_cached("SELECT seq, length(payload) FROM frames ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let mut freed = 0;
-    while freed < bytes {
-        let Some(row) = rows.next()? else { break };
-        let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if !leased(leases, seq) {
-            forget(change, seq, "dropped")?;
-            freed = freed.saturating_add(u64::try_from(length).unwrap_or(0)).saturating_add(ROW_BYTES);
-        }
-    }
-    Ok(())
-}
-
-fn leased(leases: &[(i64, i64)], seq: i64) -> bool {
-    leases.iter().any(|(first, last)| (*first..=*last).contains(&seq))
-}
-
-/// Deletes a frame; sinks that had not settled it count its samples in `column`.
-fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite::Result<()> {
-    let count = format!(
-        "UPDATE sinks SET {column} = {column} +
-           (SELECT samples FROM frames WHERE seq = ?1) - (SELECT iif(first = ?1, skip, 0) FROM pending
-              WHERE sink = id AND first <= ?1 AND ?1 <= ifnull(last, ?1))
-         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
-    );
-    change.prepare_cached(&count)?.execute([seq])?;
-    change
-        .prepare_cached("UPDATE pending SET first = first + 1, skip = 0 WHERE first = ?1")?
-        .execute([seq])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
-    change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
-    Ok(())
-}
-
-fn claim(connection: &Connection, sink: i64, samples: u64) -> rusqlite::Result<Claim> {
-    let mut ranges = connection.prepare_cached(
-        "SELECT first, skip, ifnull(last, 9223372036854775807) FROM pending WHERE sink = ?1 ORDER BY first",
-    )?;
-    let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, first_time, samples, payload FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
-    )?;
-    for (first, skip, last) in ranges {
-        let mut found = Claim::default();
-        let mut count = 0_u64;
-        let mut rows = statement.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            if count >= samples {
-                found.more = true;
-                break;
-            }
-            let seq: i64 = row.get(0)?;
-            let samples = unsigned(row.get(2)?);
-            let skip = if seq == first { unsigned(skip) } else { 0 };
-            count = count.saturating_add(samples.saturating_sub(skip));
-            let first_time = UnixNanos(row.get(1)?);
-            found.frames.push(ClaimedFrame { seq, first_time, samples, skip, payload: row.get(3)? });
-        }
-        if !found.frames.is_empty() {
-            return Ok(found);
-        }
-    }
-    Ok(Claim::default())
-}
-
-fn settle(change: &Transaction<'_>, sink: i64, done: Settlement, now: UnixNanos) -> rusqlite::Result<()> {
-    // The range that the claim came from: the last one that begins before its end.
-    let range = change
-        .prepare_cached(
-            "SELECT first, skip FROM pending WHERE sink = ?1 AND (first < ?2 OR first = ?2 AND skip <= ?3)
-             ORDER BY first DESC LIMIT 1",
-        )?
-        .query_row(params![sink, done.end.seq, signed(done.end.offset)], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((first, skip)): Option<(i64, i64)> = range else { return Ok(()) };
-    let whole: i64 = change
-        .prepare_cached("SELECT ifnull(sum(samples), 0) FROM frames WHERE seq >= ?1 AND seq < ?2")?
-        .query_row([first, done.end.seq], |row| row.get(0))?;
-    let skipped = if change_has(change, first)? { skip } else { 0 };
-    let covered = unsigned(whole.saturating_add(signed(done.end.offset)).saturating_sub(skipped));
-    debug_assert_eq!(covered, done.sum(), "a settlement counts each of its samples once");
-    let last_frame: Option<i64> = change
-        .prepare_cached("SELECT samples FROM frames WHERE seq = ?1")?
-        .query_row([done.end.seq], |row| row.get(0))
-        .optional()?;
-    let finished = last_frame.is_some_and(|samples| unsigned(samples) <= done.end.offset);
-    let (next, skip) =
-        if finished { (done.end.seq.saturating_add(1), 0) } else { (done.end.seq, signed(done.end.offset)) };
-    change
-        .prepare_cached("UPDATE pending SET first = ?3, skip = ?4 WHERE sink = ?1 AND first = ?2")?
-        .execute([sink, first, next, skip])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
-    let lost = covered.saturating_sub(done.sum());
-    let delivery = (done.delivered > 0).then_some(now.0);
-    change
-        .prepare_cached(
-            "UPDATE sinks SET filtered = filtered + ?2, delivered = delivered + ?3, rejected = rejected + ?4,
-             expired = expired + ?5, dropped = dropped + ?6, last_delivery = ifnull(?7, last_delivery) WHERE id = ?1",
-        )?
-        .execute(params![
-            sink,
-            signed(done.filtered),
-            signed(done.delivered),
-            signed(done.rejected),
-            signed(done.expired),
-            signed(lost),
-            delivery
-        ])?;
-    Ok(())
-}
-
-fn change_has(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
-    change.prepare_cached("SELECT 1 FROM frames WHERE seq = ?1")?.exists([seq])
-}
-
-/// SQLite has signed integers only; no count comes near the border.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -75,23 +75,34 @@ pub(super) fn clear(change: &Transaction<'_>, plan: Plan, leases: &[(i64, i64)])
     let oldest_pending: i64 = change
         .prepare_cached("SELECT coalesce(min(first), 9223372036854775807) FROM pending")?
         .query_row([], |row| row.get(0))?;
-    change
-        .prepare_cached(
-            "DELETE FROM frames WHERE seq IN
-             (SELECT seq FROM frames WHERE seq < ?1 AND last_time < ?2 ORDER BY seq LIMIT ?3)",
-        )?
-        .execute(params![oldest_pending, plan.settled_before.0, STEP])?;
-    let mut old =
-        change.prepare_cached("SELECT seq FROM frames WHERE last_time < ?1 ORDER BY seq LIMIT ?2")?;
-    let expired = old.query_map(params![plan.expired_before.0, STEP], |row| row.get(0))?;
-    let expired: Vec<i64> = expired.collect::<rusqlite::Result<_>>()?;
-    for seq in expired.into_iter().filter(|seq| !leased(leases, *seq)) {
-        forget(change, seq, "expired")?;
+    for seq in older(change, plan.settled_before, oldest_pending)? {
+        change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
+    }
+    for seq in older(change, plan.expired_before, i64::MAX)? {
+        if !leased(leases, seq) {
+            forget(change, seq, "expired")?;
+        }
     }
     if plan.free > 0 && !plan.refuse {
         free(change, plan.free, leases)?;
     }
     Ok(())
+}
+
+/// The frames at the beginning that are all older than a moment. Only the beginning is looked at: a
+/// backlog of a gigabyte is not to be read at every tick.
+fn older(change: &Transaction<'_>, than: UnixNanos, before: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut statement =
+        change.prepare_cached("SELECT seq, last_time FROM frames WHERE seq < ?1 ORDER BY seq LIMIT ?2")?;
+    let mut rows = statement.query(params![before, STEP])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? >= than.0 {
+            break;
+        }
+        found.push(row.get(0)?);
+    }
+    Ok(found)
 }
 
 /// Frees so many bytes: the oldest frames go. Those that are settled are the oldest of all.

@@ -36,6 +36,20 @@ if [ ${#skipped[@]} -gt 0 ]; then
   export DUNLIN_TEST_SKIP
 fi
 
+# Some tests want an engine at its usual place. One that we start has a network of its own, so that
+# the machine's firewall and bridges are left alone.
+if ! printf '%s\n' "${skipped[@]}" | grep -qx docker && ! docker info >/dev/null 2>&1; then
+  log=$(mktemp)
+  unshare --net dockerd --iptables=false --ip6tables=false >"$log" 2>&1 &
+  dockerd=$!
+  trap 'kill $dockerd; wait $dockerd || true; rm -f "$log"' EXIT
+  for _ in $(seq 120); do
+    docker info >/dev/null 2>&1 && break
+    kill -0 $dockerd 2>/dev/null || { cat "$log"; exit 1; }
+    sleep 0.5
+  done
+fi
+
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
 bash -n tests/run.sh .ci/run

@@ -8,6 +8,8 @@ use super::retention::Plan;
 use super::store::{Claim, ClaimedFrame, STEP, Settlement};
 use crate::metric::UnixNanos;
 
+/// Thinning stops at every 65,536th tick.
+const COARSEST: u32 = 16;
 /// What a frame takes beside its payload.
 const ROW_BYTES: u64 = 96;
 
@@ -84,7 +86,7 @@ pub(super) fn clear(change: &Transaction<'_>, plan: Plan, leases: &[(i64, i64)])
         }
     }
     if plan.free > 0 && !plan.refuse {
-        free(change, plan.free, leases)?;
+        free(change, plan, oldest_pending, leases)?;
     }
     Ok(())
 }
@@ -105,20 +107,51 @@ fn older(change: &Transaction<'_>, than: UnixNanos, before: i64) -> rusqlite::Re
     Ok(found)
 }
 
-/// Frees so many bytes: the oldest frames go. Those that are settled are the oldest of all.
-fn free(change: &Transaction<'_>, bytes: u64, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
-    let mut statement = change.prepare_cached("SELECT seq, length(payload) FROM frames ORDER BY seq")?;
-    let mut rows = statement.query([])?;
+/// Frees so many bytes. Settled frames go first, the oldest before the others. Then, if the backlog
+/// may be thinned, the frames with an odd tick, oldest first; when there are none left, those whose
+/// tick is not a multiple of 4, and so on: the whole time stays covered, ever more coarsely. Totals
+/// lose nothing by that, and a container that is read at every fourth tick only keeps its rows. What
+/// then is still too much is dropped, oldest first.
+fn free(change: &Transaction<'_>, plan: Plan, settled: i64, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
+    const SETTLED: &str = "SELECT seq, length(payload) FROM frames WHERE seq < ?1 ORDER BY seq";
+    const FINER: &str =
+        "SELECT seq, length(payload) FROM frames WHERE NOT events AND (tick & (?1 - 1)) <> 0 ORDER BY seq";
+    const ALL: &str = "SELECT seq, length(payload) FROM frames WHERE seq >= ?1 ORDER BY seq";
+    let mut left = plan.free;
+    left -= remove(change, SETTLED, settled, left, leases, "dropped")?;
+    if plan.thin {
+        for power in 1..=COARSEST {
+            left -= remove(change, FINER, 1 << power, left, leases, "thinned")?;
+        }
+    }
+    remove(change, ALL, 0, left, leases, "dropped").map(|_| ())
+}
+
+/// Removes the frames that a query gives until so many bytes are free; gives how many of them are.
+fn remove(
+    change: &Transaction<'_>,
+    query: &str,
+    parameter: i64,
+    bytes: u64,
+    leases: &[(i64, i64)],
+    column: &'static str,
+) -> rusqlite::Result<u64> {
+    let mut victims = Vec::new();
     let mut freed = 0;
+    let mut statement = change.prepare_cached(query)?;
+    let mut rows = statement.query([parameter])?;
     while freed < bytes {
         let Some(row) = rows.next()? else { break };
         let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
         if !leased(leases, seq) {
-            forget(change, seq, "dropped")?;
-            freed = freed.saturating_add(u64::try_from(length).unwrap_or(0)).saturating_add(ROW_BYTES);
+            victims.push(seq);
+            freed = freed.saturating_add(unsigned(length)).saturating_add(ROW_BYTES);
         }
     }
-    Ok(())
+    for seq in victims {
+        forget(change, seq, column)?;
+    }
+    Ok(freed.min(bytes))
 }
 
 fn leased(leases: &[(i64, i64)], seq: i64) -> bool {

@@ -23,8 +23,10 @@ pub(super) struct Plan {
     pub(super) settled_before: UnixNanos,
     /// All frames older than this are expired.
     pub(super) expired_before: UnixNanos,
-    /// So many bytes must be freed, oldest frames first, settled ones before pending ones.
+    /// So many bytes must be freed.
     pub(super) free: u64,
+    /// The backlog may be thinned for that before anything is dropped.
+    pub(super) thin: bool,
     /// The incoming frame is not to be kept.
     pub(super) refuse: bool,
 }
@@ -42,6 +44,7 @@ pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
         settled_before: facts.now.minus(config.keep_delivered),
         expired_before: facts.now.minus(config.max_age.max(Duration::from_secs(1))),
         free,
+        thin: config.when_full == WhenFull::Thin,
         refuse: over > 0 && config.when_full == WhenFull::DropNewest,
     }
 }

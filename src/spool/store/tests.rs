@@ -152,6 +152,44 @@ fn the_size_limit_holds_and_what_it_pushes_out_is_counted() {
 }
 
 #[test]
+fn a_full_backlog_gets_coarser_and_stays_whole() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.max_age = Duration::from_secs(1_000_000);
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=400 {
+        bench.append(second, 200);
+    }
+    let ticks: Vec<i64> =
+        bench.store.claim("a", u64::MAX).unwrap().frames.iter().map(|frame| frame.seq).collect();
+    let sink = bench.status("a");
+    assert_eq!(sink.dropped, 0);
+    assert_eq!(sink.thinned, (400 - ticks.len() as u64) * 200);
+    // Sequence numbers are the ticks here: no gap is longer than the coarsest that was needed.
+    let gaps: Vec<i64> = ticks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(ticks[0] <= 8 && *ticks.last().unwrap() == 400, "{ticks:?}");
+    assert!(gaps.iter().all(|gap| *gap <= 8), "{ticks:?}");
+    let old = ticks.iter().filter(|tick| **tick <= 100);
+    assert!(old.clone().all(|tick| tick % 2 == 0), "{ticks:?}");
+}
+
+#[test]
+fn events_are_never_thinned() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=200 {
+        let mut frame = frame(second, 200);
+        frame.events = second == 7;
+        bench.store.append(&frame, seconds(second)).unwrap();
+    }
+    assert!(bench.claimed("a", u64::MAX).iter().any(|(seq, _, _)| *seq == 7));
+    assert!(bench.status("a").thinned > 0);
+}
+
+#[test]
 fn a_frame_that_is_being_sent_is_not_thrown_out() {
     let mut bench = bench(|config| config.max_size = 1 << 20);
     bench.append(1, 200);

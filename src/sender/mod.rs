@@ -3,11 +3,14 @@
 //! A task claims the oldest frames that its sink has not settled, hands them over in requests, and
 //! settles what became of them in the spool; it keeps no position of its own. While a sink is in
 //! trouble the task waits (see `backoff.rs`), without end as long as the data is kept, and begins
-//! again with one small request. A request that the server cannot take is halved until the row at
+//! again with one small request. When a sink is back, what has gathered meanwhile becomes its backlog:
+//! new rows go first, so that dashboards are live at once, and the backlog drains beside them, under
+//! `backfill_rate` if that is set. Order is kept within each of the two. A request that the server cannot take is halved until the row at
 //! fault is alone. The sender knows no protocol and no metric.
 
 mod backoff;
 mod load;
+mod pace;
 mod settle;
 
 use std::sync::Arc;
@@ -17,11 +20,12 @@ use tokio::sync::watch;
 
 use self::backoff::Backoff;
 use self::load::Load;
+use self::pace::Pace;
 use self::settle::{Step, WaitFor, decide};
 use crate::clock::Clock;
 use crate::shutdown::Stop;
 use crate::sinks::Configured;
-use crate::spool::{Settlement, Spool, SpoolError};
+use crate::spool::{Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
 const PROBE: u64 = 100;
@@ -39,10 +43,15 @@ pub struct Sender {
     /// No request is larger: the server said so.
     learned: u64,
     in_trouble: bool,
+    /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
+    behind: bool,
+    pace: Pace,
 }
 
 /// How one claim went.
 enum Went {
+    /// There was nothing to send.
+    Nothing,
     /// Everything in it is settled; whether more waits behind it.
     Through { more: bool },
     /// The sink is in trouble after some of it.
@@ -63,7 +72,8 @@ impl Sender {
         let appended = spool.appended();
         let backoff = Backoff::new(sink.policy.retry_max_delay);
         let learned = sink.policy.batch_samples;
-        Self { sink, spool, clock, appended, stop, backoff, learned, in_trouble: false }
+        let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
+        Self { sink, spool, clock, appended, stop, backoff, learned, in_trouble: false, behind: true, pace }
     }
 
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
@@ -71,12 +81,11 @@ impl Sender {
     pub async fn run(mut self) {
         loop {
             self.appended.mark_unchanged();
-            match self.send_some().await {
-                Ok(Some(Went::Through { more: true })) => {}
-                Ok(Some(Went::Through { more: false })) => self.wait_to_gather().await,
-                Ok(None) if self.stop.is_asked() => return,
-                Ok(None) => self.wait_for_rows().await,
-                Ok(Some(Went::Stuck { reason, wait })) => {
+            match self.send_what_is_due().await {
+                Ok(Went::Through { .. }) => {}
+                Ok(Went::Nothing) if self.stop.is_asked() => return,
+                Ok(Went::Nothing) => self.wait_for_rows().await,
+                Ok(Went::Stuck { reason, wait }) => {
                     if self.stop.is_asked() {
                         return;
                     }
@@ -91,10 +100,28 @@ impl Sender {
         }
     }
 
-    /// Sends what one claim holds; none if nothing is pending.
-    async fn send_some(&mut self) -> Result<Option<Went>, SpoolError> {
+    /// Sends one claim: of new rows if there are some, else of the backlog.
+    async fn send_what_is_due(&mut self) -> Result<Went, SpoolError> {
+        let now = self.clock.monotonic();
+        let stopping = self.stop.is_asked();
+        if stopping || self.pace.live_is_due(now) {
+            match self.send_some(Lane::Live).await? {
+                Went::Nothing => {}
+                went => {
+                    if let Went::Through { more: false } = went {
+                        self.pace.sent_live(self.clock.monotonic());
+                    }
+                    return Ok(went);
+                }
+            }
+        }
+        if self.pace.backlog_is_due(now) { self.send_some(Lane::Backlog).await } else { Ok(Went::Nothing) }
+    }
+
+    /// Sends what one claim holds.
+    async fn send_some(&mut self, lane: Lane) -> Result<Went, SpoolError> {
         let limit = self.request_samples();
-        let claim = self.spool.claim(&self.sink.name, limit).await?;
+        let claim = self.spool.claim(&self.sink.name, lane, limit).await?;
         let name = self.sink.name.clone();
         let load = Load::new(&claim, &self.sink.policy, self.clock.now(), |seq, reason| {
             tracing::error!(
@@ -105,9 +132,13 @@ impl Sender {
             );
         });
         let more = claim.more;
+        if lane == Lane::Backlog {
+            let bytes = claim.frames.iter().map(|frame| frame.payload.len() as u64).sum();
+            self.pace.sent_backlog(self.clock.monotonic(), bytes);
+        }
         drop(claim);
         if load.is_empty() {
-            return Ok(None);
+            return Ok(Went::Nothing);
         }
         let mut tally = Tally::default();
         let stuck = self.send(&load, &mut tally).await;
@@ -123,8 +154,11 @@ impl Sender {
         self.spool.settle(&self.sink.name, settlement).await?;
         if tally.delivered > 0 {
             self.note_delivery();
+            if std::mem::take(&mut self.behind) && more {
+                self.spool.split(&self.sink.name).await?;
+            }
         }
-        Ok(Some(stuck.unwrap_or(Went::Through { more })))
+        Ok(stuck.unwrap_or(Went::Through { more }))
     }
 
     fn request_samples(&self) -> u64 {
@@ -193,6 +227,7 @@ impl Sender {
             tracing::warn!(sink = self.sink.name, reason, "cannot deliver; rows are kept and tried again");
         }
         self.in_trouble = true;
+        self.behind = true;
         let next = self.clock.now().plus(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));
         let flush = self.stop.flush_asked();
@@ -202,24 +237,20 @@ impl Sender {
         }
     }
 
-    /// Waits until a frame is committed.
+    /// Waits until there is something to do: a new frame, or the time for those that are there.
     async fn wait_for_rows(&mut self) {
         let flush = self.stop.flush_asked();
+        let wait = self.pace.next(self.clock.monotonic());
+        let later = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.appended.changed() => {}
-            () = flush => {}
-        }
-    }
-
-    /// After a claim: rows that come within the flush interval go together with those after them.
-    async fn wait_to_gather(&mut self) {
-        if self.sink.policy.flush_interval.is_zero() || self.stop.is_asked() {
-            return;
-        }
-        let flush = self.stop.flush_asked();
-        tokio::select! {
-            () = tokio::time::sleep(self.sink.policy.flush_interval) => {}
-            () = flush => {}
+            _ = self.appended.changed(), if wait.is_none() => {}
+            () = later => {}
+            () = flush => self.pace.hurry(),
         }
     }
 }

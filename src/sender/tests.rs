@@ -60,6 +60,7 @@ fn policy() -> Policy {
         batch_bytes: 1 << 20,
         flush_interval: Duration::ZERO,
         retry_max_delay: Duration::from_millis(20),
+        backfill_rate: None,
         max_age: None,
         filter: Filter::default(),
     }
@@ -176,4 +177,33 @@ async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
     bench.until(|sink| sink.pending == 10 && sink.last_error.is_some()).await;
     bench.stopper.stop();
     tokio::time::timeout(Duration::from_secs(5), bench.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn after_an_outage_new_rows_go_before_the_backlog() {
+    let seen = Arc::new(Mutex::new((false, Vec::new())));
+    let log = seen.clone();
+    let small = Policy { batch_samples: 10, ..policy() };
+    let bench = start(small, move |rows| {
+        let mut log = log.lock().unwrap();
+        if !log.0 {
+            return Delivery::later("down");
+        }
+        log.1.extend_from_slice(rows);
+        Delivery::accepted()
+    });
+    for first in (0..1000).step_by(20) {
+        bench.append(first..first + 20);
+    }
+    bench.until(|sink| sink.collected == 1000 && sink.last_error.is_some()).await;
+    seen.lock().unwrap().0 = true;
+    bench.until(|sink| sink.delivered > 0).await;
+    bench.append(1000..1010);
+    bench.until(|sink| sink.delivered == 1010).await;
+    let log = seen.lock().unwrap();
+    let live = log.1.iter().position(|number| *number == 1000).unwrap();
+    assert!(live < 900, "the new rows came as number {live}");
+    let (backlog, new): (Vec<u64>, Vec<u64>) = log.1.iter().partition(|number| **number < 1000);
+    assert_eq!(backlog, (0..1000).collect::<Vec<_>>());
+    assert_eq!(new, (1000..1010).collect::<Vec<_>>());
 }

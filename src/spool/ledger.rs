@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::Frame;
 use super::retention::Plan;
-use super::store::{Claim, ClaimedFrame, STEP, Settlement};
+use super::store::{Claim, ClaimedFrame, Lane, STEP, Settlement};
 use crate::metric::UnixNanos;
 
 /// Thinning stops at every 65,536th tick.
@@ -14,10 +14,7 @@ const COARSEST: u32 = 16;
 const ROW_BYTES: u64 = 96;
 
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
-    let newest: i64 = change
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'frames'", [], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
+    let newest = newest(change)?;
     change.execute("UPDATE sinks SET active = 0", [])?;
     for name in names {
         change.execute(
@@ -36,6 +33,25 @@ pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::
          AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.sink = sinks.id AND last IS NULL)",
         [newest],
     )?;
+    Ok(())
+}
+
+/// The last sequence number that was given.
+fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let mut statement = change.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'frames'")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Closes the sink's open range and opens one behind it.
+pub(super) fn split(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<()> {
+    let newest = newest(change)?;
+    let closed = change.execute(
+        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND last IS NULL AND first <= ?2",
+        [sink, newest],
+    )?;
+    if closed > 0 {
+        change.execute("INSERT INTO pending (sink, first) VALUES (?1, ?2 + 1)", [sink, newest])?;
+    }
     Ok(())
 }
 
@@ -167,18 +183,22 @@ fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite:
          WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
     );
     change.prepare_cached(&count)?.execute([seq])?;
+    // In this order: the range behind may begin where this one would.
+    change.prepare_cached("DELETE FROM pending WHERE first = ?1 AND last = ?1")?.execute([seq])?;
     change
         .prepare_cached("UPDATE pending SET first = first + 1, skip = 0 WHERE first = ?1")?
         .execute([seq])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
     change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
     Ok(())
 }
 
-pub(super) fn claim(connection: &Connection, sink: i64, samples: u64) -> rusqlite::Result<Claim> {
-    let mut ranges = connection.prepare_cached(
-        "SELECT first, skip, ifnull(last, 9223372036854775807) FROM pending WHERE sink = ?1 ORDER BY first",
-    )?;
+pub(super) fn claim(connection: &Connection, sink: i64, lane: Lane, samples: u64) -> rusqlite::Result<Claim> {
+    let mut ranges = connection.prepare_cached(match lane {
+        Lane::Live => "SELECT first, skip, 9223372036854775807 FROM pending WHERE sink = ?1 AND last IS NULL",
+        Lane::Backlog => {
+            "SELECT first, skip, last FROM pending WHERE sink = ?1 AND last IS NOT NULL ORDER BY first"
+        }
+    })?;
     let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
@@ -235,10 +255,13 @@ pub(super) fn settle(
     let finished = last_frame.is_some_and(|samples| unsigned(samples) <= done.end.offset);
     let (next, skip) =
         if finished { (done.end.seq.saturating_add(1), 0) } else { (done.end.seq, signed(done.end.offset)) };
+    // In this order: the range behind may begin where this one would.
+    change
+        .prepare_cached("DELETE FROM pending WHERE sink = ?1 AND first = ?2 AND last < ?3")?
+        .execute([sink, first, next])?;
     change
         .prepare_cached("UPDATE pending SET first = ?3, skip = ?4 WHERE sink = ?1 AND first = ?2")?
         .execute([sink, first, next, skip])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
     let lost = covered.saturating_sub(done.sum());
     let delivery = (done.delivered > 0).then_some(now.0);
     change

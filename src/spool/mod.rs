@@ -32,7 +32,7 @@ use std::time::Duration;
 pub use error::SpoolError;
 pub use frame::{Frame, decode, encode};
 pub use status::{SinkStatus, Status};
-pub use store::{Claim, ClaimedFrame, Position, Settlement, Store};
+pub use store::{Claim, ClaimedFrame, Lane, Position, Settlement, Store};
 pub use worker::Spool;
 
 use crate::settings::Section;

@@ -34,6 +34,15 @@ pub struct ClaimedFrame {
     pub payload: Vec<u8>,
 }
 
+/// Which part of what a sink has not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The open range: new frames, and whatever gathered before them since the last split.
+    Live,
+    /// The closed ranges: what gathered during outages.
+    Backlog,
+}
+
 /// What a sink may work on next: the oldest frames that it has not settled.
 #[derive(Debug, Clone, Default)]
 pub struct Claim {
@@ -139,16 +148,26 @@ impl Store {
     }
 
     /// The oldest frames that the sink has not settled, until they hold `samples` samples.
-    pub fn claim(&mut self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
+    pub fn claim(&mut self, sink: &str, lane: Lane, samples: u64) -> Result<Claim, SpoolError> {
         let failed = self.sqlite();
         let id = ledger::sink_id(&self.connection, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
-        let claim = ledger::claim(&self.connection, id, samples).map_err(failed)?;
+        let claim = ledger::claim(&self.connection, id, lane, samples).map_err(failed)?;
         match (claim.frames.first(), claim.frames.last()) {
             (Some(first), Some(last)) => self.leases.insert(sink.to_owned(), (first.seq, last.seq)),
             _ => self.leases.remove(sink),
         };
         Ok(claim)
+    }
+
+    /// Makes a backlog of all that waits for the sink now, so that new frames need not wait behind it.
+    pub fn split(&mut self, sink: &str) -> Result<(), SpoolError> {
+        let failed = self.sqlite();
+        let change = self.connection.transaction().map_err(&failed)?;
+        if let Some(id) = ledger::sink_id(&change, sink).map_err(&failed)? {
+            ledger::split(&change, id).map_err(&failed)?;
+        }
+        change.commit().map_err(failed)
     }
 
     /// Moves the sink forwards and counts what became of its samples.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::quarantine::{move_aside, with_suffix};
-use super::store::{Claim, Settlement, Store};
+use super::store::{Claim, Lane, Settlement, Store};
 use super::{Config, Frame, SpoolError};
 use crate::clock::Clock;
 use crate::metric::UnixNanos;
@@ -31,7 +31,8 @@ type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 enum Command {
     Append(Frame),
-    Claim { sink: String, samples: u64, reply: Reply<Claim> },
+    Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
+    Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
     Stop,
@@ -91,9 +92,15 @@ impl Spool {
     }
 
     /// See [`Store::claim`].
-    pub async fn claim(&self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
+    pub async fn claim(&self, sink: &str, lane: Lane, samples: u64) -> Result<Claim, SpoolError> {
         let sink = sink.to_owned();
-        self.ask(|reply| Command::Claim { sink, samples, reply }).await
+        self.ask(|reply| Command::Claim { sink, lane, samples, reply }).await
+    }
+
+    /// See [`Store::split`].
+    pub async fn split(&self, sink: &str) -> Result<(), SpoolError> {
+        let sink = sink.to_owned();
+        self.ask(|reply| Command::Split { sink, reply }).await
     }
 
     /// See [`Store::settle`].
@@ -189,8 +196,12 @@ impl Worker {
                     self.waiting.push_back(frame);
                     self.keep();
                 }
-                Ok(Command::Claim { sink, samples, reply }) => {
-                    let answer = self.with_store(|store, _| store.claim(&sink, samples));
+                Ok(Command::Claim { sink, lane, samples, reply }) => {
+                    let answer = self.with_store(|store, _| store.claim(&sink, lane, samples));
+                    let _ = reply.send(answer);
+                }
+                Ok(Command::Split { sink, reply }) => {
+                    let answer = self.with_store(|store, _| store.split(&sink));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Settle { sink, done, reply }) => {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{Config, Durability, Frame, SinkStatus, Status, WhenFull, decode};
+use crate::spool::{Config, Durability, Frame, Lane, SinkStatus, Status, WhenFull, decode};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -70,7 +70,11 @@ impl Bench {
     }
 
     fn claimed(&mut self, sink: &str, samples: u64) -> Vec<(i64, u64, u64)> {
-        let claim = self.store.claim(sink, samples).unwrap();
+        self.claimed_of(sink, Lane::Live, samples)
+    }
+
+    fn claimed_of(&mut self, sink: &str, lane: Lane, samples: u64) -> Vec<(i64, u64, u64)> {
+        let claim = self.store.claim(sink, lane, samples).unwrap();
         claim.frames.iter().map(|frame| (frame.seq, frame.skip, frame.samples)).collect()
     }
 }
@@ -83,7 +87,7 @@ fn a_claim_gives_the_oldest_frames_until_they_hold_enough() {
     }
     assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
     assert_eq!(bench.claimed("a", 11), [(1, 0, 10), (2, 0, 10)]);
-    let claim = bench.store.claim("a", 1000).unwrap();
+    let claim = bench.store.claim("a", Lane::Live, 1000).unwrap();
     assert!(!claim.more);
     let rows = decode(&claim.frames[1].payload, claim.frames[1].first_time).unwrap();
     assert_eq!(rows.len(), 10);
@@ -104,6 +108,32 @@ fn what_is_settled_never_comes_back_also_within_a_frame() {
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.collected, a.delivered, a.pending), (20, 20, 0));
     assert_eq!((b.collected, b.delivered, b.pending), (20, 0, 20));
+}
+
+#[test]
+fn after_a_split_new_frames_do_not_wait_behind_the_backlog() {
+    let mut bench = bench(|_| {});
+    for second in 1..=3 {
+        bench.append(second, 10);
+    }
+    bench.settle("a", 1, 4, 4);
+    bench.store.split("a").unwrap();
+    bench.store.split("a").unwrap();
+    bench.append(4, 10);
+    assert_eq!(bench.claimed("a", 100), [(4, 0, 10)]);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 4, 10), (2, 0, 10), (3, 0, 10)]);
+    bench.settle("a", 4, 10, 10);
+    bench.settle("a", 2, 5, 11);
+    bench.store.split("a").unwrap();
+    bench.append(5, 10);
+    bench.store.split("a").unwrap();
+    assert_eq!(bench.status("a").pending, 25);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(2, 5, 10), (3, 0, 10)]);
+    bench.settle("a", 3, 10, 15);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(5, 0, 10)]);
+    bench.settle("a", 5, 10, 10);
+    let sink = bench.status("a");
+    assert_eq!((sink.collected, sink.delivered, sink.pending), (50, 50, 0));
 }
 
 #[test]
@@ -131,7 +161,7 @@ fn a_new_sink_begins_with_the_next_frame_and_a_removed_one_keeps_its_backlog() {
     assert_eq!((c.collected, c.pending), (10, 10));
     bench.store.register(&["a".into(), "b".into(), "c".into()]).unwrap();
     bench.append(3, 10);
-    assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 1), [(1, 0, 10)]);
     bench.settle("a", 1, 10, 10);
     assert_eq!(bench.claimed("a", 100), [(3, 0, 10)]);
     assert_eq!(bench.status("a").collected, 20);
@@ -162,7 +192,7 @@ fn a_full_backlog_gets_coarser_and_stays_whole() {
         bench.append(second, 200);
     }
     let ticks: Vec<i64> =
-        bench.store.claim("a", u64::MAX).unwrap().frames.iter().map(|frame| frame.seq).collect();
+        bench.store.claim("a", Lane::Live, u64::MAX).unwrap().frames.iter().map(|frame| frame.seq).collect();
     let sink = bench.status("a");
     assert_eq!(sink.dropped, 0);
     assert_eq!(sink.thinned, (400 - ticks.len() as u64) * 200);

@@ -25,7 +25,7 @@ use self::settle::{Step, WaitFor, decide};
 use crate::clock::Clock;
 use crate::shutdown::Stop;
 use crate::sinks::Configured;
-use crate::spool::{Lane, Settlement, Spool, SpoolError};
+use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
 const PROBE: u64 = 100;
@@ -64,6 +64,7 @@ struct Tally {
     sent: usize,
     delivered: u64,
     rejected: u64,
+    letters: Vec<DeadLetter>,
 }
 
 impl Sender {
@@ -151,7 +152,7 @@ impl Sender {
             rejected,
             expired: passed.expired,
         };
-        self.spool.settle(&self.sink.name, settlement).await?;
+        self.spool.settle(&self.sink.name, settlement, tally.letters).await?;
         if tally.delivered > 0 {
             self.note_delivery();
             if std::mem::take(&mut self.behind) && more {
@@ -177,6 +178,10 @@ impl Sender {
             match decide(self.sink.sink.deliver(request).await, request.len()) {
                 Step::Settled { delivered, rejected, unnamed, reason } => {
                     self.report_rejected(&rejected, unnamed, reason.as_deref());
+                    tally.letters.extend(rejected.iter().filter_map(|rejection| {
+                        let sample = request.get(rejection.index)?.clone();
+                        Some(DeadLetter { sample, reason: rejection.reason.clone() })
+                    }));
                     tally.sent = tally.sent.saturating_add(request.len());
                     tally.delivered = tally.delivered.saturating_add(delivered);
                     tally.rejected =

@@ -37,6 +37,16 @@ pub enum SpoolError {
         /// The newest format known here.
         known: i64,
     },
+    /// An older dunlin wrote it, and it is only looked into.
+    #[error("spool {} was written by an older dunlin (format {found}, this one has {known}); expected: start this agent once, which brings it up to date", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format of this one.
+        known: i64,
+    },
     /// There is no spool there.
     #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
     Missing {

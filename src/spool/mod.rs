@@ -20,6 +20,7 @@ mod error;
 mod frame;
 mod ledger;
 mod quarantine;
+pub mod rejected;
 mod retention;
 mod schema;
 mod status;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 pub use error::SpoolError;
 pub use frame::{Frame, decode, encode};
+pub use rejected::DeadLetter;
 pub use status::{SinkStatus, Status};
 pub use store::{Claim, ClaimedFrame, Lane, Position, Settlement, Store};
 pub use worker::Spool;

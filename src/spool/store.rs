@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, params};
 
 use super::retention::{self, Facts};
-use super::{Config, Frame, SpoolError, encode, ledger, schema};
+use super::{Config, DeadLetter, Frame, SpoolError, encode, ledger, rejected, schema};
 use crate::metric::UnixNanos;
 
 /// A place between two samples: before sample `offset` of frame `seq`.
@@ -170,14 +170,21 @@ impl Store {
         change.commit().map_err(failed)
     }
 
-    /// Moves the sink forwards and counts what became of its samples.
-    pub fn settle(&mut self, sink: &str, done: Settlement, now: UnixNanos) -> Result<(), SpoolError> {
+    /// Moves the sink forwards, counts what became of its samples, and keeps those that were refused.
+    pub fn settle(
+        &mut self,
+        sink: &str,
+        done: Settlement,
+        letters: &[DeadLetter],
+        now: UnixNanos,
+    ) -> Result<(), SpoolError> {
         let failed = self.sqlite();
         self.leases.remove(sink);
         let change = self.connection.transaction().map_err(&failed)?;
         let id = ledger::sink_id(&change, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
         ledger::settle(&change, id, done, now).map_err(&failed)?;
+        rejected::add(&change, id, letters, now).map_err(&failed)?;
         change.commit().map_err(failed)
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::quarantine::{move_aside, with_suffix};
 use super::store::{Claim, Lane, Settlement, Store};
-use super::{Config, Frame, SpoolError};
+use super::{Config, DeadLetter, Frame, SpoolError};
 use crate::clock::Clock;
 use crate::metric::UnixNanos;
 
@@ -33,7 +33,7 @@ enum Command {
     Append(Frame),
     Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
     Split { sink: String, reply: Reply<()> },
-    Settle { sink: String, done: Settlement, reply: Reply<()> },
+    Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
     Stop,
 }
@@ -104,9 +104,14 @@ impl Spool {
     }
 
     /// See [`Store::settle`].
-    pub async fn settle(&self, sink: &str, done: Settlement) -> Result<(), SpoolError> {
+    pub async fn settle(
+        &self,
+        sink: &str,
+        done: Settlement,
+        letters: Vec<DeadLetter>,
+    ) -> Result<(), SpoolError> {
         let sink = sink.to_owned();
-        self.ask(|reply| Command::Settle { sink, done, reply }).await
+        self.ask(|reply| Command::Settle { sink, done, letters, reply }).await
     }
 
     /// See [`Store::note_trouble`].
@@ -204,8 +209,8 @@ impl Worker {
                     let answer = self.with_store(|store, _| store.split(&sink));
                     let _ = reply.send(answer);
                 }
-                Ok(Command::Settle { sink, done, reply }) => {
-                    let answer = self.with_store(|store, now| store.settle(&sink, done, now));
+                Ok(Command::Settle { sink, done, letters, reply }) => {
+                    let answer = self.with_store(|store, now| store.settle(&sink, done, &letters, now));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Trouble { sink, error, next }) => {

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{Config, Durability, Frame, Lane, SinkStatus, Status, WhenFull, decode};
+use crate::spool::{
+    Config, DeadLetter, Durability, Frame, Lane, SinkStatus, Status, WhenFull, decode, rejected,
+};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -58,7 +60,7 @@ impl Bench {
     fn settle(&mut self, sink: &str, seq: i64, offset: u64, delivered: u64) {
         let end = Position { seq, offset };
         let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0 };
-        self.store.settle(sink, done, seconds(0)).unwrap();
+        self.store.settle(sink, done, &[], seconds(0)).unwrap();
     }
 
     fn status(&self, sink: &str) -> SinkStatus {
@@ -134,6 +136,30 @@ fn after_a_split_new_frames_do_not_wait_behind_the_backlog() {
     bench.settle("a", 5, 10, 10);
     let sink = bench.status("a");
     assert_eq!((sink.collected, sink.delivered, sink.pending), (50, 50, 0));
+}
+
+#[test]
+fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 3);
+    let letters: Vec<_> = frame(1, 3)
+        .samples
+        .into_iter()
+        .map(|sample| DeadLetter { sample, reason: "field type conflict".into() })
+        .collect();
+    let end = Position { seq: 1, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0 };
+    bench.store.settle("a", done, &letters, seconds(9)).unwrap();
+    assert_eq!(bench.status("a").rejected, 3);
+    let path = bench.folder.path().join("spool.db");
+    let found = rejected::read(&path, Some("a")).unwrap();
+    assert_eq!(found.iter().map(|one| one.letter.clone()).collect::<Vec<_>>(), letters);
+    assert_eq!((found[0].sink.as_str(), found[0].at), ("a", seconds(9)));
+    assert!(rejected::read(&path, Some("b")).unwrap().is_empty());
+    assert_eq!(rejected::purge(&path, Some("b")).unwrap(), 0);
+    assert_eq!(rejected::purge(&path, None).unwrap(), 3);
+    assert!(rejected::read(&path, None).unwrap().is_empty());
+    assert_eq!(bench.status("a").rejected, 3);
 }
 
 #[test]

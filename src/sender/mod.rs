@@ -29,6 +29,8 @@ use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
 const PROBE: u64 = 100;
+/// So many requests of the learnt size are accepted before a larger one is tried.
+const ACCEPTED_TO_GROW: u64 = 8;
 /// What the spool cannot do now is tried again after this.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,8 @@ pub struct Sender {
     backoff: Backoff,
     /// No request is larger: the server said so.
     learned: u64,
+    /// Requests of that size that were accepted since.
+    accepted: u64,
     in_trouble: bool,
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
@@ -74,7 +78,19 @@ impl Sender {
         let backoff = Backoff::new(sink.policy.retry_max_delay);
         let learned = sink.policy.batch_samples;
         let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
-        Self { sink, spool, clock, appended, stop, backoff, learned, in_trouble: false, behind: true, pace }
+        Self {
+            sink,
+            spool,
+            clock,
+            appended,
+            stop,
+            backoff,
+            learned,
+            accepted: 0,
+            in_trouble: false,
+            behind: true,
+            pace,
+        }
     }
 
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
@@ -152,7 +168,7 @@ impl Sender {
             rejected,
             expired: passed.expired,
         };
-        self.spool.settle(&self.sink.name, settlement, tally.letters).await?;
+        self.settle(settlement, tally.letters).await?;
         if tally.delivered > 0 {
             self.note_delivery();
             if std::mem::take(&mut self.behind) && more {
@@ -160,6 +176,20 @@ impl Sender {
             }
         }
         Ok(stuck.unwrap_or(Went::Through { more }))
+    }
+
+    /// Settles, however long the spool cannot be written: what was delivered must not be sent again
+    /// and again meanwhile.
+    async fn settle(&mut self, done: Settlement, letters: Vec<DeadLetter>) -> Result<(), SpoolError> {
+        loop {
+            match self.spool.settle(&self.sink.name, done, letters.clone()).await {
+                Err(error) if !matches!(error, SpoolError::Stopped) => {
+                    tracing::debug!(sink = self.sink.name, %error, "a delivery cannot be noted yet");
+                    tokio::time::sleep(SPOOL_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
     }
 
     fn request_samples(&self) -> u64 {
@@ -189,12 +219,14 @@ impl Sender {
                     ends.retain(|end| *end > tally.sent);
                     if delivered > 0 {
                         self.note_delivery();
+                        self.grow(request.len() as u64);
                     }
                 }
                 Step::Halve { learn } => {
                     let half = request.len() / 2;
                     if learn {
                         self.learned = half.max(1) as u64;
+                        self.accepted = 0;
                     }
                     if ends.is_empty() {
                         ends.push(end);
@@ -205,6 +237,16 @@ impl Sender {
             }
         }
         None
+    }
+
+    /// After some requests of the learnt size a larger one is tried: it may have been one large row
+    /// that made it small.
+    fn grow(&mut self, rows: u64) {
+        self.accepted = if rows >= self.learned { self.accepted.saturating_add(1) } else { self.accepted };
+        if self.accepted >= ACCEPTED_TO_GROW {
+            self.learned = self.learned.saturating_mul(2).min(self.sink.policy.batch_samples);
+            self.accepted = 0;
+        }
     }
 
     fn report_rejected(&self, rejected: &[crate::sinks::Rejection], unnamed: u64, reason: Option<&str>) {
@@ -245,7 +287,8 @@ impl Sender {
     /// Waits until there is something to do: a new frame, or the time for those that are there.
     async fn wait_for_rows(&mut self) {
         let flush = self.stop.flush_asked();
-        let wait = self.pace.next(self.clock.monotonic());
+        let now = self.clock.monotonic();
+        let wait = self.pace.next(now);
         let later = async {
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -253,7 +296,7 @@ impl Sender {
             }
         };
         tokio::select! {
-            _ = self.appended.changed(), if wait.is_none() => {}
+            _ = self.appended.changed(), if self.pace.live_is_due(now) => {}
             () = later => {}
             () = flush => self.pace.hurry(),
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 
+use super::ledger::Present;
 use super::retention::{self, Facts};
 use super::{Config, DeadLetter, Frame, SpoolError, encode, ledger, rejected, schema};
 use crate::metric::UnixNanos;
@@ -119,22 +120,28 @@ impl Store {
         let failed = self.sqlite();
         let payload = encode(&frame.samples);
         let used = self.used().map_err(&failed)?;
-        let plan = retention::plan(&self.config, Facts { now, used, incoming: payload.len() as u64 });
+        let facts = Facts { now, used, incoming: payload.len() as u64 };
+        let plan = retention::plan(&self.config, facts);
+        let present = Present { boot_id: &self.boot_id, monotonic: frame.monotonic };
         let leases: Vec<_> = self.leases.values().copied().collect();
         let change = self.connection.transaction().map_err(&failed)?;
         let counts = frame.samples.len() as u64;
         let step = || {
-            ledger::clear(&change, plan, &leases)?;
+            let room = ledger::clear(&change, plan, &present, &leases)?;
             ledger::count_collected(&change, counts)?;
-            if plan.refuse {
-                ledger::count_dropped(&change, counts)
-            } else {
+            if room {
                 ledger::insert(&change, frame, &self.boot_id, &payload)
+            } else {
+                ledger::count_dropped(&change, counts)
             }
         };
         step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
-        self.shrink().map_err(failed)
+        if let Err(error) = self.shrink(used) {
+            // The frame is kept; that the file stays larger is no harm.
+            tracing::debug!(%error, "the spool's file cannot be made smaller now");
+        }
+        Ok(())
     }
 
     /// Counts samples that were collected but never reached the file.
@@ -179,13 +186,18 @@ impl Store {
         now: UnixNanos,
     ) -> Result<(), SpoolError> {
         let failed = self.sqlite();
-        self.leases.remove(sink);
+        // A claim of another file: the one that it came from was damaged and is gone.
+        if self.leases.get(sink).is_none_or(|(_, last)| done.end.seq > *last) {
+            return Ok(());
+        }
         let change = self.connection.transaction().map_err(&failed)?;
         let id = ledger::sink_id(&change, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
         ledger::settle(&change, id, done, now).map_err(&failed)?;
         rejected::add(&change, id, letters, now).map_err(&failed)?;
-        change.commit().map_err(failed)
+        change.commit().map_err(failed)?;
+        self.leases.remove(sink);
+        Ok(())
     }
 
     /// Notes why a sink does not deliver, and when it tries again; none once it does.
@@ -209,9 +221,10 @@ impl Store {
     }
 
     /// Gives free pages back to the filesystem, some at a time.
-    fn shrink(&self) -> rusqlite::Result<()> {
+    fn shrink(&self, used: u64) -> rusqlite::Result<()> {
         let free: i64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        if free < FEW_PAGES {
+        // Near the limit the next frames need them at once.
+        if free < FEW_PAGES || used > self.config.max_size / 8 * 7 {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.

@@ -55,12 +55,20 @@ impl Spool {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, JoinHandle<()>), SpoolError> {
         let lock = lock(&config)?;
-        let store = open(&config, &boot_id, &sinks, &*clock)?;
+        let store = match open(&config, &boot_id, &sinks, &*clock) {
+            Ok(store) => Some(store),
+            Err(error) if error.may_pass() => {
+                tracing::error!(%error, "the spool cannot be written; rows wait in memory");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let (commands, received) = sync_channel(QUEUE);
         let (announce, appended) = watch::channel(0);
         let refused = Arc::new(AtomicU64::new(0));
         let worker = Worker {
-            store: Some(store),
+            failing: store.is_none(),
+            store,
             config: config.clone(),
             boot_id,
             sinks,
@@ -69,7 +77,6 @@ impl Spool {
             refused: refused.clone(),
             waiting: VecDeque::new(),
             lost: 0,
-            failing: false,
             _lock: lock,
         };
         let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
@@ -158,22 +165,27 @@ fn lock(config: &Config) -> Result<File, SpoolError> {
 
 /// Opens the file; one that is damaged is moved aside and a new one begun.
 fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> Result<Store, SpoolError> {
-    let attempt = || {
+    let attempt = || -> Result<Store, SpoolError> {
         let mut store = Store::open(config.clone(), boot_id.to_owned())?;
         store.register(sinks)?;
         Ok(store)
     };
     match attempt() {
-        Err(error) if SpoolError::is_damage(&error) => {
-            let aside = move_aside(&config.path, clock.now())?;
-            tracing::error!(
-                spool = %config.path.display(), moved_to = %aside.display(), %error,
-                "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
-            );
+        Err(error) if error.is_damage() => {
+            set_aside(config, &error, clock)?;
             attempt()
         }
         opened => opened,
     }
+}
+
+fn set_aside(config: &Config, error: &SpoolError, clock: &dyn Clock) -> Result<(), SpoolError> {
+    let aside = move_aside(&config.path, clock.now())?;
+    tracing::error!(
+        spool = %config.path.display(), moved_to = %aside.display(), %error,
+        "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
+    );
+    Ok(())
 }
 
 struct Worker {
@@ -243,9 +255,14 @@ impl Worker {
         if let Err(error) = &result
             && error.is_damage()
         {
-            tracing::error!(%error, "the spool is damaged");
+            // The connection goes first: nothing of the old file may be written any more.
             self.store = None;
-            self.store = open(&self.config, &self.boot_id, &self.sinks, &*self.clock).ok();
+            let replaced = set_aside(&self.config, error, &*self.clock)
+                .and_then(|()| open(&self.config, &self.boot_id, &self.sinks, &*self.clock));
+            match replaced {
+                Ok(store) => self.store = Some(store),
+                Err(error) => tracing::error!(%error, "no new spool can be begun; rows wait in memory"),
+            }
         }
         result
     }

@@ -60,6 +60,11 @@ impl Bench {
     fn settle(&mut self, sink: &str, seq: i64, offset: u64, delivered: u64) {
         let end = Position { seq, offset };
         let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0 };
+        // Only what was claimed is settled.
+        let is_in = |frames: Vec<(i64, u64, u64)>| frames.iter().any(|(own, ..)| *own == seq);
+        if !is_in(self.claimed_of(sink, Lane::Live, u64::MAX)) {
+            assert!(is_in(self.claimed_of(sink, Lane::Backlog, u64::MAX)));
+        }
         self.store.settle(sink, done, &[], seconds(0)).unwrap();
     }
 
@@ -149,6 +154,7 @@ fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
         .collect();
     let end = Position { seq: 1, offset: 3 };
     let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0 };
+    bench.claimed("a", 3);
     bench.store.settle("a", done, &letters, seconds(9)).unwrap();
     assert_eq!(bench.status("a").rejected, 3);
     let path = bench.folder.path().join("spool.db");
@@ -273,12 +279,80 @@ fn drop_newest_keeps_what_is_there() {
 }
 
 #[test]
+fn drop_newest_lets_new_frames_have_the_room_of_delivered_ones() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::DropNewest;
+        config.keep_delivered = Duration::from_secs(1_000_000);
+    });
+    for second in 1..=100 {
+        bench.append(second, 200);
+        bench.settle("a", second, 200, 200);
+        bench.settle("b", second, 200, 200);
+    }
+    assert_eq!((bench.status("a").delivered, bench.status("a").dropped), (20_000, 0));
+}
+
+#[test]
+fn a_range_whose_frames_are_gone_holds_nothing_back() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=101 {
+        bench.append(second, 200);
+    }
+    for sink in ["a", "b"] {
+        bench.store.split(sink).unwrap();
+    }
+    for second in 102..=200 {
+        bench.append(second, 200);
+    }
+    for sink in ["a", "b"] {
+        for lane in [Lane::Backlog, Lane::Live] {
+            let frames = bench.claimed_of(sink, lane, u64::MAX);
+            let (last, _, samples) = *frames.last().unwrap();
+            bench.settle(sink, last, samples, samples * frames.len() as u64);
+        }
+    }
+    bench.append(400, 1);
+    let status = Status::read(&bench.folder.path().join("spool.db")).unwrap();
+    assert_eq!(status.frames, 1);
+}
+
+#[test]
+fn a_claim_of_a_file_that_is_gone_settles_nothing_in_the_new_one() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    let end = Position { seq: 500, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 5000, rejected: 0, expired: 0 };
+    bench.store.settle("a", done, &[], seconds(0)).unwrap();
+    bench.claimed("a", 10);
+    bench.store.settle("a", done, &[], seconds(0)).unwrap();
+    assert_eq!((bench.status("a").delivered, bench.status("a").pending), (0, 10));
+}
+
+#[test]
+fn a_clock_that_is_set_forwards_expires_nothing() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.append(900_000, 10);
+    let mut old = frame(900_001, 10);
+    old.monotonic = Monotonic(Duration::from_secs(4000));
+    assert_eq!(bench.status("a").expired, 0);
+    bench.store.append(&old, seconds(900_001)).unwrap();
+    assert_eq!((bench.status("a").expired, bench.status("a").pending), (20, 10));
+}
+
+#[test]
 fn what_is_too_old_expires_and_is_counted() {
     let mut bench = bench(|_| {});
     bench.append(1, 10);
     bench.settle("a", 1, 4, 4);
     bench.append(2, 10);
-    bench.append(4000, 10);
+    let mut late = frame(4000, 10);
+    late.monotonic = Monotonic(Duration::from_secs(4000));
+    bench.store.append(&late, seconds(4000)).unwrap();
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.delivered, a.expired, a.pending), (4, 16, 10));
     assert_eq!((b.delivered, b.expired, b.pending), (0, 20, 10));

@@ -170,11 +170,9 @@ impl Containers {
     }
 
     /// Forgets what was read of a container before it was started (its cgroup is there first, without
-    /// limits, processes and network), since a better reading follows.
-    pub fn forget_first(&mut self, id: &ContainerId) {
-        if let Some(target) = self.targets.get_mut(id) {
-            target.forget_first();
-        }
+    /// limits, processes and network). Tells whether there was something: then it is to be read again.
+    pub fn forget_first(&mut self, id: &ContainerId) -> bool {
+        self.targets.get_mut(id).is_some_and(Target::forget_first)
     }
 
     /// How much processor time a container used so far, in nanoseconds: one read, to see whether

@@ -173,11 +173,13 @@ impl Target {
     }
 
     /// Forgets the readings of the time before its runtime started it: of a cgroup that had no limits,
-    /// no network and no process yet.
-    pub(super) fn forget_first(&mut self) {
+    /// no network and no process yet. Tells whether there were any.
+    pub(super) fn forget_first(&mut self) -> bool {
+        let before = self.held.len();
         if let Some(started_at) = self.metadata.as_ref().and_then(|metadata| metadata.started_at) {
             self.held.retain(|held| held.time >= started_at);
         }
+        self.held.len() < before
     }
 
     pub(super) fn cpu_usage(&mut self, host: &Host) -> Option<u64> {

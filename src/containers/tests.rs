@@ -172,7 +172,7 @@ fn one_read_before_it_was_started_is_read_anew() {
     let running = Metadata { started_at, pid: Some(7), ..*metadata("web", State::Running) };
     machine.know(WEB, Box::new(running));
     assert!(machine.containers.has_started(&id(WEB)));
-    machine.containers.forget_first(&id(WEB));
+    assert!(machine.containers.forget_first(&id(WEB)));
     let mut rows = rows(7);
     machine.containers.collect(&id(WEB), rows.time(), at(7), &mut rows);
     let samples = rows.into_samples();

@@ -69,14 +69,14 @@ impl ContainerPart {
     }
 
     /// Those that have started since they appeared. A container is read when its cgroup appears, in case
-    /// it does not live long; it has no network yet then, so it is read again, and only that counts.
+    /// it does not live long; if that was before its start it is read again, and only that counts.
     fn started(&mut self) -> Vec<ContainerId> {
-        let started: Vec<_> =
+        let mut started: Vec<_> =
             self.starting.iter().filter(|id| self.containers.has_started(id)).cloned().collect();
-        for id in &started {
+        started.retain(|id| {
             self.starting.remove(id);
-            self.containers.forget_first(id);
-        }
+            self.containers.forget_first(id)
+        });
         started
     }
 

@@ -384,23 +384,6 @@ impl<'a> Section<'a> {
 
 /// The known key that is at most two typing mistakes away.
 fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
-    let distances = known.iter().map(|key| (distance(wrong, key), *key));
+    let distances = known.iter().map(|key| (strsim::levenshtein(wrong, key), *key));
     distances.filter(|(steps, _)| *steps <= 2).min().map(|(_, key)| key)
-}
-
-/// How many letters must be added, taken away or changed (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, a) in left.chars().enumerate() {
-        let mut next = vec![line + 1];
-        for (column, (b, pair)) in right.iter().zip(row.windows(2)).enumerate() {
-            let [diagonal, above] = pair else { continue };
-            let beside = next.get(column).copied().unwrap_or(0);
-            let change = diagonal + usize::from(a != *b);
-            next.push(change.min(above + 1).min(beside + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -191,7 +191,8 @@ fn a_hostile_name_stays_a_name() {
         (!all.is_empty()).then_some(all)
     });
     let tag = &found[0].tags["container_name"];
-    assert!(tag.starts_with("a \"b\", c=d \\ é🐦") && !tag.contains('\n'), "{tag:?}");
+    // The backslash before a space is left out: not all servers would read it as one.
+    assert!(tag.starts_with("a \"b\", c=d  é🐦") && !tag.contains('\n'), "{tag:?}");
     assert!(agent.server.stop().success());
     assert_nothing_injected(&influxd);
     assert_eq!(home.account("central").get("rejected"), 0, "{}", agent.server.err());

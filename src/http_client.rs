@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::settings::Section;
 
+mod authorization;
+mod compression;
 mod settings;
 
+pub use compression::Compression;
 pub use settings::HttpConfig;
 
 /// Bytes of an answer that are read.
@@ -26,7 +29,7 @@ pub struct HttpClient {
     client: reqwest::Client,
     headers: HeaderMap,
     timeout: Duration,
-    gzip: bool,
+    compression: Compression,
 }
 
 /// What a server answered.
@@ -86,12 +89,10 @@ impl HttpClient {
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
         let mut request =
             self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
-        let body = if self.gzip && !body.is_empty() {
-            request = request.header("content-encoding", "gzip");
-            gzip(&body)
-        } else {
-            body
-        };
+        let (encoding, body) = self.compression.apply(body);
+        if let Some(encoding) = encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
         let mut response = request.body(Bytes::from(body)).send().await.map_err(reason)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
@@ -121,14 +122,6 @@ fn parse_retry_after(text: &str, server_date: Option<&str>) -> Option<Duration> 
         until.duration_since(now).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    use std::io::Write;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-    // Writing into memory does not fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default()
 }
 
 /// Why a request failed, with its causes and without the URL, which may hold a password.

@@ -177,3 +177,29 @@ async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
     bench.stopper.stop();
     tokio::time::timeout(Duration::from_secs(5), bench.task).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_server_that_wants_no_more_is_not_asked_again() {
+    let requests = Arc::new(Mutex::new(0));
+    let count = requests.clone();
+    let bench = start(policy(), move |_| {
+        *count.lock().unwrap() += 1;
+        Delivery::Gone { reason: "410".into() }
+    });
+    bench.append(0..10);
+    bench.until(|sink| sink.pending == 10 && sink.last_error.is_some()).await;
+    bench.append(10..20);
+    let sink = bench.until(|sink| sink.pending == 20).await;
+    assert_eq!((sink.rejected, sink.expired, *requests.lock().unwrap()), (0, 0, 1));
+    bench.stopper.stop();
+    tokio::time::timeout(Duration::from_secs(5), bench.task).await.unwrap().unwrap();
+    assert_eq!(*requests.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_a_sink_finds_too_old_is_counted_as_expired() {
+    let bench = start(policy(), |rows| Delivery::PartlyExpired { expired: rows.len() / 4 });
+    bench.append(0..100);
+    let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
+    assert_eq!((sink.delivered, sink.expired, sink.rejected), (75, 25, 0));
+}

@@ -43,6 +43,11 @@ pub enum Delivery {
         /// Why, in the server's words.
         reason: String,
     },
+    /// Sent, but for some that were too old for a protocol that knows no time.
+    PartlyExpired {
+        /// How many were not sent and never will be.
+        expired: usize,
+    },
     /// Something in it is wrong and the server does not say which row. Nothing is stored, or only
     /// what may be sent again. The sender looks for the row at fault.
     Malformed {
@@ -62,6 +67,12 @@ pub enum Delivery {
         wait: Option<Duration>,
         /// Whether a person has to mend something first (a token, a database, a URL).
         denied: bool,
+    },
+    /// The server wants nothing more, ever: keep everything, and do not ask again until the agent
+    /// starts with what may be another configuration.
+    Gone {
+        /// The server's words.
+        reason: String,
     },
 }
 
@@ -84,6 +95,12 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 pub trait Sink: Send {
     /// Encodes and sends these rows, once.
     fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a>;
+
+    /// Whether it decides itself which rows are too old. It is then handed every row, however old
+    /// and in the order of collection: what it says of a new one depends on those before.
+    fn judges_age(&self) -> bool {
+        false
+    }
 }
 
 /// What every sink may be told, besides its own settings.
@@ -97,7 +114,7 @@ pub struct Policy {
     pub flush_interval: Duration,
     /// The longest pause between two attempts while the sink is in trouble.
     pub retry_max_delay: Duration,
-    /// Rows older than this are expired and not sent.
+    /// Rows older than this are expired and not sent; none also for a sink that judges them itself.
     pub max_age: Option<Duration>,
     /// Which rows it takes.
     pub filter: Filter,
@@ -165,7 +182,7 @@ pub struct Entry {
     pub kind: &'static str,
     /// What it is, one sentence.
     pub summary: &'static str,
-    make: fn(&Section<'_>) -> Option<Box<dyn Sink>>,
+    make: fn(&Section<'_>, &str) -> Option<Box<dyn Sink>>,
 }
 
 macro_rules! registry {
@@ -191,8 +208,8 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
     for entry in REGISTRY {
         for own in section.sections(entry.kind) {
             let name = own.required_text("name", "a name of your choice; the backlog is kept under it");
-            let policy = policy(&own);
-            let sink = (entry.make)(&own);
+            let mut policy = policy(&own);
+            let sink = (entry.make)(&own, name.as_deref().unwrap_or_default());
             if let Some(name) = &name {
                 if names.contains(name) {
                     own.mistake(
@@ -204,6 +221,9 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
             }
             own.finish();
             if let (Some(name), Some(sink)) = (name, sink) {
+                if sink.judges_age() {
+                    policy.max_age = None;
+                }
                 all.push(Configured { name, kind: entry.kind, policy, sink });
             }
         }

@@ -72,16 +72,21 @@ impl Answer {
 
     /// Status and body in one line, for people.
     pub fn summary(&self) -> String {
-        let words: Vec<&str> = self.body.split_whitespace().collect();
-        let text: String = words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect();
+        let text = one_line(&self.body);
         let hint = match self.status {
             300..=399 => ": redirects are not followed; set the final URL",
             401 | 403 => ": check the token or password and its rights",
-            404 => ": check the URL and that the database, bucket and organisation exist",
+            404 => ": check the URL, and that what it names exists",
             _ => "",
         };
         format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
     }
+}
+
+/// A server's words as one line of bounded length.
+pub fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect()
 }
 
 impl HttpClient {

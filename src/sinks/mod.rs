@@ -9,6 +9,7 @@
 
 mod file;
 mod influxdb;
+mod webhook;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -199,6 +200,7 @@ macro_rules! registry {
 registry! {
     file,
     influxdb,
+    webhook,
 }
 
 /// Reads `[sinks]`.

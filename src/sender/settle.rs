@@ -64,10 +64,12 @@ pub(super) fn decide(delivery: Delivery, rows: usize) -> Step {
             let unnamed = rejected as u64;
             Step::Settled(Settled { delivered, unnamed, reason: Some(reason), ..Settled::default() })
         }
-        Delivery::PartlyExpired { expired } => {
-            let expired = expired.min(rows);
-            let delivered = (rows - expired) as u64;
-            Step::Settled(Settled { delivered, expired: expired as u64, ..Settled::default() })
+        Delivery::PartlyExpired { expired, mut rejected } => {
+            rejected.retain(|rejection| rejection.index < rows);
+            let others = rows - rejected.len().min(rows);
+            let expired = expired.min(others);
+            let delivered = (others - expired) as u64;
+            Step::Settled(Settled { delivered, expired: expired as u64, rejected, ..Settled::default() })
         }
         Delivery::Malformed { .. } if rows > 1 => Step::Halve { learn: false },
         Delivery::TooLarge { .. } if rows > 1 => Step::Halve { learn: true },
@@ -101,7 +103,10 @@ mod tests {
         let reason = || "bad".to_owned();
         let named = |index| Delivery::Accepted { rejected: vec![Rejection { index, reason: reason() }] };
         let later = Delivery::Later { reason: reason(), wait: Some(Duration::from_secs(1)), denied: true };
-        let aged = |delivered, expired| Step::Settled(Settled { delivered, expired, ..Settled::default() });
+        let bad = |index| Rejection { index, reason: reason() };
+        let aged = |delivered, expired, rejected| {
+            Step::Settled(Settled { delivered, expired, rejected, ..Settled::default() })
+        };
         let wait = WaitFor { asked: Some(Duration::from_secs(1)), denied: true };
         for (delivery, rows, expected) in [
             (Delivery::accepted(), 5, settled(5, &[], 0)),
@@ -109,8 +114,9 @@ mod tests {
             (named(9), 5, settled(5, &[], 0)),
             (Delivery::PartlyAccepted { rejected: 2, reason: reason() }, 5, settled(3, &[], 2)),
             (Delivery::PartlyAccepted { rejected: 9, reason: reason() }, 5, settled(0, &[], 5)),
-            (Delivery::PartlyExpired { expired: 2 }, 5, aged(3, 2)),
-            (Delivery::PartlyExpired { expired: 9 }, 5, aged(0, 5)),
+            (Delivery::PartlyExpired { expired: 2, rejected: vec![] }, 5, aged(3, 2, vec![])),
+            (Delivery::PartlyExpired { expired: 9, rejected: vec![] }, 5, aged(0, 5, vec![])),
+            (Delivery::PartlyExpired { expired: 9, rejected: vec![bad(1)] }, 5, aged(0, 4, vec![bad(1)])),
             (Delivery::Gone { reason: reason() }, 5, Step::Stop { reason: reason() }),
             (Delivery::Malformed { reason: reason() }, 5, Step::Halve { learn: false }),
             (Delivery::Malformed { reason: reason() }, 1, settled(0, &[0], 0)),

@@ -198,7 +198,8 @@ async fn a_server_that_wants_no_more_is_not_asked_again() {
 
 #[tokio::test]
 async fn what_a_sink_finds_too_old_is_counted_as_expired() {
-    let bench = start(policy(), |rows| Delivery::PartlyExpired { expired: rows.len() / 4 });
+    let bench =
+        start(policy(), |rows| Delivery::PartlyExpired { expired: rows.len() / 4, rejected: Vec::new() });
     bench.append(0..100);
     let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
     assert_eq!((sink.delivered, sink.expired, sink.rejected), (75, 25, 0));

@@ -9,6 +9,7 @@
 
 mod file;
 mod influxdb;
+mod statsd;
 mod webhook;
 
 use std::future::Future;
@@ -48,6 +49,8 @@ pub enum Delivery {
     PartlyExpired {
         /// How many were not sent and never will be.
         expired: usize,
+        /// Rows that must not be sent again either.
+        rejected: Vec<Rejection>,
     },
     /// Something in it is wrong and the server does not say which row. Nothing is stored, or only
     /// what may be sent again. The sender looks for the row at fault.
@@ -200,6 +203,7 @@ macro_rules! registry {
 registry! {
     file,
     influxdb,
+    statsd,
     webhook,
 }
 

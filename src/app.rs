@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::metric::{Tags, Text};
 use crate::sampler::{ContainerFeed, Sampler, Waker};
 use crate::sender::Sender;
-use crate::shutdown::{self, Stop, Stopper};
+use crate::shutdown::{self, Stopper};
 use crate::spool::{Spool, SpoolError};
 
 /// Why the agent could not run.
@@ -32,6 +32,8 @@ pub enum AppError {
     System(#[from] std::io::Error),
 }
 
+/// Nor does a disk.
+const SPOOL_PATIENCE: Duration = Duration::from_secs(10);
 /// A reading that hangs does not hold up the end.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -39,7 +41,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(2);
 pub fn run(config: Config) -> Result<(), AppError> {
     raise_file_limit();
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
     let ended = runtime.block_on(agent(config));
     // A sink that writes to a pipe nobody reads must not keep the agent alive.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -93,18 +95,21 @@ async fn agent(config: Config) -> Result<(), AppError> {
         tracing::warn!("a reading hangs; stopping without it");
     }
     drop(feeds);
-    finish(&stopper, &stop, &mut senders, config.agent.flush_timeout).await;
-    spool.stop();
-    let kept = tokio::task::spawn_blocking(move || spool_thread.join());
-    let _ = kept.await;
+    finish(&stopper, &mut senders, config.agent.flush_timeout).await;
+    let kept = tokio::task::spawn_blocking(move || {
+        spool.stop();
+        spool_thread.join()
+    });
+    if tokio::time::timeout(SPOOL_PATIENCE, kept).await.is_err() {
+        tracing::error!("the spool's disk hangs; stopping without it");
+    }
     tracing::info!("dunlin has stopped; what was not delivered is in the spool");
     Ok(())
 }
 
 /// Lets the senders send what they can within the deadline.
-async fn finish(stopper: &Stopper, stop: &Stop, senders: &mut JoinSet<()>, deadline: Duration) {
+async fn finish(stopper: &Stopper, senders: &mut JoinSet<()>, deadline: Duration) {
     stopper.stop();
-    debug_assert!(stop.is_asked());
     let all = async { while senders.join_next().await.is_some() {} };
     if tokio::time::timeout(deadline, all).await.is_err() {
         tracing::warn!(sinks = senders.len(), "not everything could be sent in time");

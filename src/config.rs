@@ -121,7 +121,15 @@ fn from_root(root: Section<'_>) -> Config {
         flush_timeout: agent.duration("flush_timeout", 5 * SECOND, Duration::ZERO..=600 * SECOND),
     };
     agent.finish();
-    let tags = root.section("tags").pairs();
+    let tags = root.section("tags");
+    for (reserved, instead) in
+        [("time", "another name: InfluxDB keeps it for itself"), ("host", "agent.hostname")]
+    {
+        if tags.has(reserved) {
+            tags.mistake(reserved, format!("cannot be a tag of your own; expected {instead}"));
+        }
+    }
+    let tags = tags.pairs();
     let (section, containers_section) = (root.section("collectors"), root.section("containers"));
     let collectors = collectors::from_section(&section);
     section.finish();
@@ -132,7 +140,7 @@ fn from_root(root: Section<'_>) -> Config {
     section.finish();
     let section = root.section("sinks");
     let sinks = sinks::from_section(&section);
-    if !section.is_present() {
+    if section.is_empty() {
         root.mistake("sinks", "is missing; expected at least one, such as [[sinks.file]] with name and path");
     }
     section.finish();

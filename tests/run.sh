@@ -36,6 +36,22 @@ if [ ${#skipped[@]} -gt 0 ]; then
   export DUNLIN_TEST_SKIP
 fi
 
+# Some tests want an engine. It has folders, a socket and a network of its own, so that the machine's
+# Docker, firewall and bridges are left alone.
+if ! printf '%s\n' "${skipped[@]}" | grep -qx docker; then
+  folder=$(mktemp -d)
+  unshare --net dockerd --iptables=false --ip6tables=false --data-root "$folder/data" \
+    --exec-root "$folder/exec" --pidfile "$folder/pid" -H "unix://$folder/docker.sock" >"$folder/log" 2>&1 &
+  dockerd=$!
+  trap 'kill $dockerd 2>/dev/null || true; wait $dockerd || true; rm -rf "$folder" 2>/dev/null || true' EXIT
+  export DOCKER_HOST=unix://$folder/docker.sock
+  for _ in $(seq 120); do
+    docker info >/dev/null 2>&1 && break
+    kill -0 $dockerd 2>/dev/null || { tail -20 "$folder/log"; exit 1; }
+    sleep 0.5
+  done
+fi
+
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
 bash -n tests/run.sh .ci/run

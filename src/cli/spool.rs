@@ -1,17 +1,21 @@
 //! `dunlin spool`: looks into a spool, also while the agent writes it.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::check::say_mistakes;
 use super::{DEFAULT_CONFIG, Exit, Output, complain, print, print_json};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
+use crate::encode::Format;
+use crate::encode::json::Row;
 use crate::metric::UnixNanos;
+use crate::spool::rejected::{self, Rejected};
 use crate::spool::{SinkStatus, SpoolError, Status};
 
 /// What to do with the spool.
@@ -22,38 +26,107 @@ pub(super) enum SpoolCommand {
         after_help = "Examples:\n  dunlin spool status\n  dunlin spool status --path /var/lib/dunlin/spool.db --format json"
     )]
     Status(StatusArgs),
+    /// Rows that a server refused for good, with its reason.
+    #[command(
+        after_help = "Examples:\n  dunlin spool rejected --sink central\n  dunlin spool rejected --sink central --purge"
+    )]
+    Rejected(RejectedArgs),
 }
 
-/// Which spool, and how to print it.
+/// Which spool.
 #[derive(Debug, Args)]
-pub(super) struct StatusArgs {
+struct Place {
     /// The configuration that names the spool.
     #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// The spool itself; the configuration is not read then.
     #[arg(long, value_name = "FILE")]
     path: Option<PathBuf>,
+}
+
+impl Place {
+    fn path(&self) -> Result<PathBuf, Exit> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => config::load(&self.config)
+                .map(|config| config.spool.path)
+                .map_err(|mistakes| say_mistakes(&mistakes)),
+        }
+    }
+}
+
+/// Which spool, and how to print it.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    place: Place,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     format: Output,
 }
 
+/// Which rows, and what to do with them.
+#[derive(Debug, Args)]
+pub(super) struct RejectedArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Only those of this sink.
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    format: Output,
+    /// Forget them instead of printing them.
+    #[arg(long)]
+    purge: bool,
+}
+
 /// Does it.
 pub(super) fn spool(command: &SpoolCommand) -> Exit {
-    let SpoolCommand::Status(args) = command;
-    let path = match &args.path {
-        Some(path) => path.clone(),
-        None => match config::load(&args.config) {
-            Ok(config) => config.spool.path,
-            Err(mistakes) => return say_mistakes(&mistakes),
-        },
+    let done = match command {
+        SpoolCommand::Status(args) => args.place.path().map(|path| status(&path, args.format)),
+        SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected_rows(&path, args)),
     };
-    match Status::read(&path) {
-        Ok(status) if args.format == Output::Json => print_json(&status),
-        Ok(status) => print(&table(&status, SystemClock.now())),
-        Err(error @ SpoolError::Missing { .. }) => complain(Exit::Unavailable, &error.to_string()),
-        Err(error) => complain(Exit::Io, &error.to_string()),
+    match done {
+        Ok(Ok(exit)) | Err(exit) => exit,
+        Ok(Err(error @ SpoolError::Missing { .. })) => complain(Exit::Unavailable, &error.to_string()),
+        Ok(Err(error)) => complain(Exit::Io, &error.to_string()),
     }
+}
+
+fn status(path: &Path, format: Output) -> Result<Exit, SpoolError> {
+    let status = Status::read(path)?;
+    Ok(match format {
+        Output::Json => print_json(&status),
+        Output::Table => print(&table(&status, SystemClock.now())),
+    })
+}
+
+fn rejected_rows(path: &Path, args: &RejectedArgs) -> Result<Exit, SpoolError> {
+    let sink = args.sink.as_deref();
+    if args.purge {
+        let count = rejected::purge(path, sink)?;
+        return Ok(print(&format!("{count} rows are forgotten\n")));
+    }
+    let found = rejected::read(path, sink)?;
+    Ok(match args.format {
+        Output::Json => {
+            let json = |one: &Rejected| {
+                let row = Row::from(&one.letter.sample);
+                json!({ "sink": one.sink, "rejected_at": one.at.0, "reason": one.letter.reason, "row": row })
+            };
+            print_json(&found.iter().map(json).collect::<Vec<_>>())
+        }
+        Output::Table => {
+            let mut text = Vec::new();
+            for one in &found {
+                let reason = format!("{}: {}\n  ", one.sink, one.letter.reason);
+                text.extend_from_slice(reason.as_bytes());
+                Format::Influx.write(&one.letter.sample, &mut text);
+            }
+            print(&String::from_utf8_lossy(&text))
+        }
+    })
 }
 
 fn table(status: &Status, now: UnixNanos) -> String {

@@ -43,6 +43,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether the containers of that runtime are measured.
+    pub fn wants(&self, runtime: Runtime) -> bool {
+        self.enabled && self.runtimes.contains(&runtime)
+    }
+
     /// Reads `[containers]`; the caller finishes that section.
     pub fn from_section(section: &Section<'_>) -> Self {
         let defaults = Self::default();

@@ -78,6 +78,18 @@ impl Metadata {
         }
     }
 
+    /// Whether a run of it is over, and it is known how it ended.
+    pub fn has_ended(&self) -> bool {
+        let is_over = matches!(self.state, State::Exited | State::Dead | State::Restarting);
+        is_over && self.finished_at.is_some()
+    }
+
+    /// Whether this tells already how that run ended which `other` tells the end of. What only an
+    /// event tells has no start.
+    pub fn tells_end_of(&self, other: &Self) -> bool {
+        self.has_ended() && (other.started_at.is_none() || self.started_at == other.started_at)
+    }
+
     /// Of a container of which nothing is known: its short id serves as its name.
     pub fn nameless(id: &ContainerId) -> Self {
         Self { version: Text::of(""), ..Self::brief(id.short(), "", [], &[]) }

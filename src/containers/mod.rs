@@ -66,7 +66,7 @@ pub enum Update {
 pub struct Containers {
     config: Config,
     host: Host,
-    hierarchy: Option<Hierarchy>,
+    hierarchy: Option<Arc<Hierarchy>>,
     discovery: Option<Discovery>,
     targets: BTreeMap<ContainerId, Target>,
     /// Gone a moment ago: their last readings may still have to be named, their end to be told.
@@ -169,7 +169,8 @@ impl Containers {
         self.targets.get(id).is_some_and(|target| !target.is_waiting() && target.has_process())
     }
 
-    /// Forgets the reading that was made when the container appeared, since a better one follows.
+    /// Forgets what was read of a container before it was started (its cgroup is there first, without
+    /// limits, processes and network), since a better reading follows.
     pub fn forget_first(&mut self, id: &ContainerId) {
         if let Some(target) = self.targets.get_mut(id) {
             target.forget_first();
@@ -238,7 +239,7 @@ impl Containers {
         if let Some(top) = hierarchy.watched() {
             self.discovery = Some(Discovery::new(self.host.clone(), top));
         }
-        self.hierarchy = Some(hierarchy);
+        self.hierarchy = Some(Arc::new(hierarchy));
         Ok(())
     }
 
@@ -247,11 +248,11 @@ impl Containers {
     fn change(&mut self, found: Found) -> Option<Change> {
         match found {
             Found::Came(id, runtime, path) => {
-                if runtime != Runtime::Docker || !self.config.runtimes.contains(&runtime) {
+                if runtime != Runtime::Docker || !self.config.wants(runtime) {
                     return None;
                 }
-                let hierarchy = self.hierarchy.as_ref()?;
-                let mut target = Target::new(id.clone(), runtime, hierarchy, &path, self.now);
+                let hierarchy = self.hierarchy.clone()?;
+                let mut target = Target::new(id.clone(), runtime, hierarchy, path, self.now);
                 if let Some(metadata) = self.told.get(&id) {
                     target.learn(metadata.clone());
                 }
@@ -275,12 +276,10 @@ impl Containers {
             // The runtime started it and no cgroup of it was seen: inotify is late, or lost it.
             self.must_look = true;
         }
-        let has_ended = !metadata.state.is_alive() && metadata.finished_at.is_some();
         let was_seen = target.is_some()
             || self.departed.iter().any(|target| target.id() == id)
             || before.as_ref().is_some_and(|before| before.state.is_alive());
-        let is_news = before.is_none_or(|before| before.finished_at != metadata.finished_at);
-        if has_ended && was_seen && is_news {
+        if was_seen && metadata.has_ended() && !before.is_some_and(|before| before.tells_end_of(metadata)) {
             self.endings.push(Target::ended(id.clone(), Runtime::Docker, metadata.clone()));
         }
         for target in target.into_iter().chain(self.departed.iter_mut().filter(|target| target.id() == id)) {
@@ -299,10 +298,10 @@ impl Containers {
     /// Reads the runtime's files for a container that the runtime itself has not named in time.
     fn seek_name(&self, target: &mut Target) {
         let has_waited = self.now.since(target.appeared()) >= PATIENCE;
-        if target.is_nameless() && (self.runtime_is_away || has_waited) {
+        if target.is_waiting() && (self.runtime_is_away || has_waited) {
             let data_root = &self.config.docker.data_root;
             match docker_files::read(&self.host, data_root, target.id(), &self.config.labels) {
-                Ok(metadata) => target.learn_from_files(metadata),
+                Ok(metadata) => target.learn_from_files(metadata, self.runtime_is_away),
                 Err(error) => tracing::debug!(%error, "a container is not named by files either"),
             }
         }

@@ -37,10 +37,32 @@ struct Held {
     has_network: bool,
 }
 
+/// A cgroup that is there, and its open files.
+struct Cgroup {
+    hierarchy: Arc<Hierarchy>,
+    path: String,
+    reader: CgroupReader,
+    /// When these files were first read.
+    first_read: Option<UnixNanos>,
+}
+
+impl Cgroup {
+    fn new(hierarchy: Arc<Hierarchy>, path: String) -> Self {
+        let reader = CgroupReader::new(&hierarchy, &path);
+        Self { hierarchy, path, reader, first_read: None }
+    }
+
+    /// Opens everything again. Of what was looked for before the container began, much was not there.
+    fn renew(&mut self) {
+        self.reader = CgroupReader::new(&self.hierarchy, &self.path);
+        self.first_read = None;
+    }
+}
+
 pub(super) struct Target {
     id: ContainerId,
     runtime: Runtime,
-    reader: Option<CgroupReader>,
+    cgroup: Option<Cgroup>,
     appeared: Monotonic,
     departed: Option<Monotonic>,
     metadata: Option<Arc<Metadata>>,
@@ -58,12 +80,12 @@ impl Target {
     pub(super) fn new(
         id: ContainerId,
         runtime: Runtime,
-        hierarchy: &Hierarchy,
-        cgroup_path: &str,
+        hierarchy: Arc<Hierarchy>,
+        cgroup_path: String,
         now: Monotonic,
     ) -> Self {
-        let reader = Some(CgroupReader::new(hierarchy, cgroup_path));
-        Self { reader, appeared: now, ..Self::of(id, runtime) }
+        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path));
+        Self { cgroup, appeared: now, ..Self::of(id, runtime) }
     }
 
     /// A container of which nothing is left but how it ended.
@@ -75,7 +97,7 @@ impl Target {
         Self {
             id,
             runtime,
-            reader: None,
+            cgroup: None,
             appeared: Monotonic::default(),
             departed: None,
             metadata: None,
@@ -95,10 +117,6 @@ impl Target {
         self.appeared
     }
 
-    pub(super) fn is_nameless(&self) -> bool {
-        self.metadata.is_none()
-    }
-
     pub(super) fn holds(&self) -> bool {
         !self.held.is_empty()
     }
@@ -107,21 +125,27 @@ impl Target {
     /// its start a container is "created" (or still "exited", from its last run) for some
     /// milliseconds; a row then would begin a series of its own.
     pub(super) fn is_waiting(&self) -> bool {
-        let is_there = self.reader.is_some();
+        let is_there = self.cgroup.is_some();
         self.metadata.as_ref().is_none_or(|metadata| is_there && !metadata.state.is_alive())
     }
 
     pub(super) fn learn(&mut self, metadata: Arc<Metadata>) {
         if self.metadata.as_ref() != Some(&metadata) {
+            if let Some(cgroup) = &mut self.cgroup
+                && cgroup.first_read.is_some_and(|read| Some(read) < metadata.started_at)
+            {
+                cgroup.renew();
+            }
             self.metadata = Some(metadata);
             self.pid = None;
             self.identity = None;
         }
     }
 
-    /// The files lag behind: of a container that is seen, they may still say that it never ran.
-    pub(super) fn learn_from_files(&mut self, mut metadata: Metadata) {
-        if self.reader.is_some() && !metadata.state.is_alive() {
+    /// The files lag behind: of a container that is seen they may still say that it never ran. That is
+    /// believed while the runtime is there and may just be starting it.
+    pub(super) fn learn_from_files(&mut self, mut metadata: Metadata, runtime_is_away: bool) {
+        if runtime_is_away && self.cgroup.is_some() && !metadata.state.is_alive() {
             metadata.state = State::Running;
         }
         self.learn(Arc::new(metadata));
@@ -133,7 +157,7 @@ impl Target {
 
     /// Its cgroup is gone.
     pub(super) fn depart(&mut self, now: Monotonic) {
-        self.reader = None;
+        self.cgroup = None;
         self.departed = Some(now);
     }
 
@@ -148,15 +172,16 @@ impl Target {
         self.metadata.as_ref().is_some_and(|metadata| metadata.pid.is_some())
     }
 
-    /// Forgets the reading that was made when its cgroup appeared, if nothing came of it yet.
+    /// Forgets the readings of the time before its runtime started it: of a cgroup that had no limits,
+    /// no network and no process yet.
     pub(super) fn forget_first(&mut self) {
-        if self.before.is_none() {
-            self.held.pop_front();
+        if let Some(started_at) = self.metadata.as_ref().and_then(|metadata| metadata.started_at) {
+            self.held.retain(|held| held.time >= started_at);
         }
     }
 
     pub(super) fn cpu_usage(&mut self, host: &Host) -> Option<u64> {
-        self.reader.as_mut()?.cpu_usage(host).ok()
+        self.cgroup.as_mut()?.reader.cpu_usage(host).ok()
     }
 
     /// Reads everything and puts it into the queue.
@@ -168,7 +193,9 @@ impl Target {
         has_network: bool,
     ) -> Option<Activity> {
         let pid = if has_network { self.process(host) } else { None };
-        let reading = match self.reader.as_mut()?.read(host, pid) {
+        let cgroup = self.cgroup.as_mut()?;
+        cgroup.first_read.get_or_insert(time);
+        let reading = match cgroup.reader.read(host, pid) {
             Ok(reading) => reading,
             Err(error) => {
                 tracing::debug!(container = %self.id, %error, "a container could not be read");
@@ -190,11 +217,15 @@ impl Target {
         }
         let base = rows.base().clone();
         let metadata = self.metadata.clone();
+        let is_there = self.cgroup.is_some();
         let own_network = metadata.as_ref().map(|metadata| metadata.network.is_own());
         while let Some(held) = self.held.pop_front() {
             let identity = self.identity.get_or_insert_with(|| {
-                let name = metadata.clone().unwrap_or_else(|| Arc::new(Metadata::nameless(&self.id)));
-                Identity::new(&base, &name, around.engine, self.runtime, &self.id)
+                let known = metadata.as_deref().cloned().unwrap_or_else(|| Metadata::nameless(&self.id));
+                // Who is gone was alive when it was read, whatever is said of him now.
+                let state = if is_there || known.state.is_alive() { known.state } else { State::Running };
+                let known = Metadata { state, ..known };
+                Identity::new(&base, &known, around.engine, self.runtime, &self.id)
             });
             let mut own = Rows::new(held.time, base.clone());
             let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
@@ -229,7 +260,7 @@ impl Target {
         {
             self.pid = Some(pid);
         }
-        self.pid.or_else(|| self.reader.as_mut()?.first_pid(host))
+        self.pid.or_else(|| self.cgroup.as_mut()?.reader.first_pid(host))
     }
 
     /// Whether its network is not its own, and so is not reported for it. Where the runtime did not say,
@@ -252,7 +283,7 @@ impl Target {
     /// Looks which process to ask for the network of a container that the runtime did not name yet.
     pub(super) fn look_for_process(&mut self, host: &Host) {
         if self.metadata.is_none() {
-            self.seen_pid = self.reader.as_mut().and_then(|reader| reader.first_pid(host));
+            self.seen_pid = self.cgroup.as_mut().and_then(|cgroup| cgroup.reader.first_pid(host));
         }
     }
 

@@ -104,8 +104,10 @@ impl Machine {
         std::os::unix::fs::symlink(format!("net:[{namespace}]"), link).unwrap();
     }
 
-    fn write_down(&self, digit: char, name: &str) {
-        let json = format!(r#"{{"Name": "/{name}", "Config": {{"Image": "bb:1"}}}}"#);
+    fn write_down(&self, digit: char, state: &str, name: &str) {
+        let json = format!(
+            r#"{{"Name": "/{name}", "Config": {{"Image": "bb:1"}}, "State": {{"Status": "{state}"}}}}"#
+        );
         self.write(&format!("var/lib/docker/containers/{}/config.v2.json", id(digit)), &json);
     }
 
@@ -158,6 +160,27 @@ fn a_container_that_is_being_started_waits_for_its_state() {
 }
 
 #[test]
+fn one_read_before_it_was_started_is_read_anew() {
+    let mut machine = Machine::new();
+    machine.start(WEB, 5);
+    assert_eq!(machine.collect(WEB, 5), [""; 0]);
+    assert_eq!(machine.collect(WEB, 6), [""; 0]);
+    assert!(!machine.containers.has_started(&id(WEB)));
+    // Only now is its memory limited, its process started.
+    machine.write(&format!("{}/memory.current", Machine::cgroup(WEB)), "1\n");
+    let started_at = Some(UnixNanos(6_500_000_000));
+    let running = Metadata { started_at, pid: Some(7), ..*metadata("web", State::Running) };
+    machine.know(WEB, Box::new(running));
+    assert!(machine.containers.has_started(&id(WEB)));
+    machine.containers.forget_first(&id(WEB));
+    let mut rows = rows(7);
+    machine.containers.collect(&id(WEB), rows.time(), at(7), &mut rows);
+    let samples = rows.into_samples();
+    assert!(samples.iter().any(|sample| sample.measurement == *"docker_container_mem"), "{samples:?}");
+    assert!(samples.iter().all(|sample| sample.time == UnixNanos(7_000_000_000)), "{samples:?}");
+}
+
+#[test]
 fn nothing_is_lost_if_nobody_knows_the_name() {
     let mut machine = Machine::new();
     machine.start(WEB, 0);
@@ -191,7 +214,7 @@ fn one_that_went_before_it_was_named_gets_its_name() {
     let ended = Metadata { exit_code: 3, finished_at: Some(UnixNanos(6)), ..*metadata("web", State::Exited) };
     machine.know(WEB, Box::new(ended));
     machine.containers.update(Update::Gone(id(WEB)));
-    assert_eq!(machine.release(6), ["cpu web exited 5", "status web exited 6"]);
+    assert_eq!(machine.release(6), ["cpu web running 5", "status web exited 6"]);
     assert_eq!(machine.release(7), [""; 0]);
     assert_eq!(machine.containers.unnamed().count(), 0);
 }
@@ -210,7 +233,7 @@ fn one_that_went_and_was_never_named_is_let_go() {
 #[test]
 fn files_name_it_while_the_runtime_is_away() {
     let mut machine = Machine::new();
-    machine.write_down(WEB, "web");
+    machine.write_down(WEB, "running", "web");
     machine.start(WEB, 5);
     assert_eq!(machine.collect(WEB, 5), [""; 0]);
     machine.containers.update(Update::Unavailable);
@@ -218,12 +241,21 @@ fn files_name_it_while_the_runtime_is_away() {
     assert_eq!(machine.release(5), both);
 
     let mut machine = Machine::new();
-    machine.write_down(WEB, "web");
+    machine.write_down(WEB, "running", "web");
     machine.start(WEB, 4);
     assert_eq!(machine.collect(WEB, 4), [""; 0]);
     assert_eq!(machine.collect(WEB, 5).len(), 4, "the runtime had its second");
     machine.know(WEB, metadata("renamed", State::Running));
     assert_eq!(machine.collect(WEB, 6), ["cpu renamed running 6", "status renamed running 6"]);
+
+    // Written down, but not begun: the runtime is there and will say when.
+    let mut machine = Machine::new();
+    machine.write_down(WEB, "created", "web");
+    machine.start(WEB, 4);
+    machine.collect(WEB, 4);
+    assert_eq!(machine.collect(WEB, 6), [""; 0]);
+    machine.containers.update(Update::Unavailable);
+    assert_eq!(machine.collect(WEB, 7).len(), 6);
 }
 
 #[test]
@@ -246,6 +278,9 @@ fn an_end_is_told_once() {
     assert_eq!(last.fields.get("exitcode"), Some(&crate::metric::Value::I64(137)));
     assert_eq!(last.fields.get("finished_at"), Some(&crate::metric::Value::I64(7)));
     machine.know(WEB, ended());
+    assert_eq!(machine.release(7), [""; 0]);
+    // The event of the same end has its own moment, and does not know the start.
+    machine.know(WEB, Box::new(Metadata { finished_at: Some(UnixNanos(8)), ..*ended() }));
     assert_eq!(machine.release(7), [""; 0]);
     // Of one that had ended before anybody looked, there is nothing to tell.
     machine.know(SIDE, ended());

@@ -4,7 +4,8 @@
 //! values and field keys; `"` and `\` in a text field. What the protocol cannot express is replaced:
 //! a line break becomes the two characters `\n`, other control characters become U+FFFD, a backslash
 //! at the end of a name or tag (it would escape the separator) is left out, and so is a `#` at the
-//! beginning of a line (it would be a comment). Tags are sorted, floats are finite, time is in ns.
+//! beginning of a line (it would be a comment). So is a backslash right before an escaped letter: versions
+//! 1 and 2 would read it as meant, version 3 takes two backslashes for a pair. Tags are sorted, floats are finite, time is in ns.
 
 use std::io::Write;
 
@@ -65,10 +66,18 @@ fn name(text: &str, special: impl Fn(char) -> bool, out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(text.as_bytes());
         return !text.is_empty();
     }
+    let mut backslashes = 0;
     for letter in text.chars() {
+        if letter == '\\' {
+            backslashes += 1;
+            continue;
+        }
         if special(letter) {
             out.push(b'\\');
+        } else {
+            out.extend(std::iter::repeat_n(b'\\', backslashes));
         }
+        backslashes = 0;
         printable(letter, b"\\n", out);
     }
     true

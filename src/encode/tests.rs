@@ -43,6 +43,7 @@ fn tags_are_escaped_and_sorted() {
     check("quote\"", "k=quote\",");
     check("back\\slash", "k=back\\slash,");
     check("ends\\\\", "k=ends,");
+    check("before\\\\ space", "k=before\\ space,");
     check("\\", "");
     check("", "");
     check("two\nlines", "k=two\\nlines,");

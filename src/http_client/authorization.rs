@@ -27,7 +27,12 @@ impl HttpConfig {
                 let pair = format!("{username}:{}", password.expose());
                 format!("Basic {}", base64::encode(pair.as_bytes()))
             }
-            (None, None) => return None,
+            (None, None) => {
+                if password.is_some() {
+                    section.mistake("password", "is given without username; expected both");
+                }
+                return None;
+            }
         };
         let Ok(mut value) = HeaderValue::try_from(text) else {
             section.mistake("token", "cannot be sent; expected one line of printable characters");

@@ -46,6 +46,8 @@ pub struct Config {
 const LONGEST_READING: Duration = Duration::from_secs(5);
 /// Events that come together are worked on together.
 const GATHER: Duration = Duration::from_millis(10);
+/// But not for longer than this: ticks are not to wait.
+const MOST_GATHER: Duration = Duration::from_millis(50);
 
 /// What the sampler is told between ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,14 +125,16 @@ impl Sampler {
     /// Runs until it is told to stop. The first reading is made at once, the others at ticks.
     pub fn run(mut self) {
         let mut last = tick_at(self.clock.now(), self.config.interval);
+        let mut begun = self.clock.monotonic();
         self.pass(last, false);
         loop {
             let now = self.clock.now();
             let tick = tick_at(now, self.config.interval);
             // After the clock was set back, ticks go on from there.
             if tick != last {
-                self.note_missed(missed(last, tick));
-                last = tick;
+                let at = self.clock.monotonic();
+                self.note_missed(missed(last, tick, at.since(begun), self.config.interval));
+                (last, begun) = (tick, at);
                 self.pass(tick, false);
                 continue;
             }
@@ -149,11 +153,11 @@ impl Sampler {
 
     /// Waits a moment for what comes together; tells whether a stop was among it.
     fn gather(&self) -> bool {
-        let mut left = 1000;
-        while left > 0 {
+        let begin = self.clock.monotonic();
+        while self.clock.monotonic().since(begin) < MOST_GATHER {
             match self.wakes.recv_timeout(GATHER) {
                 Ok(Wake::Stop) => return true,
-                Ok(Wake::Containers) => left -= 1,
+                Ok(Wake::Containers) => {}
                 Err(_) => break,
             }
         }

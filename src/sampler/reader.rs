@@ -108,9 +108,7 @@ impl Reader {
             None => self.start_thread()?,
         };
         if thread.jobs.send((pass, start)).is_err() {
-            // The thread has ended, which a panic in a part would do; that part is lost.
-            let at = lock(&self.shared).current.take().map(|(at, _)| at);
-            return Some(at.unwrap_or(start));
+            return Some(self.lost(start));
         }
         loop {
             match thread.done.recv_timeout(self.deadline) {
@@ -118,11 +116,11 @@ impl Reader {
                     self.thread = Some(thread);
                     return None;
                 }
-                Err(reason) => {
+                Err(RecvTimeoutError::Disconnected) => return Some(self.lost(start)),
+                Err(RecvTimeoutError::Timeout) => {
                     let mut shared = lock(&self.shared);
                     let Some((at, since)) = shared.current else { continue };
-                    let ended = reason == RecvTimeoutError::Disconnected;
-                    if !ended && self.clock.monotonic().since(since) < self.deadline {
+                    if self.clock.monotonic().since(since) < self.deadline {
                         continue;
                     }
                     shared.generation = shared.generation.wrapping_add(1);
@@ -136,6 +134,17 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// The thread has ended by a panic, which is a defect of ours: its part is gone, the others go on.
+    fn lost(&self, start: usize) -> usize {
+        let mut shared = lock(&self.shared);
+        shared.generation = shared.generation.wrapping_add(1);
+        let at = shared.current.take().map_or(start, |(at, _)| at);
+        if let Some(slot) = shared.slots.get(at) {
+            tracing::error!(part = slot.name, "a reading ended in a defect; it is not read any more");
+        }
+        at
     }
 
     fn start_thread(&self) -> Option<Thread> {

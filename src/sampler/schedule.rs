@@ -22,9 +22,12 @@ pub(super) fn until_next(now: UnixNanos, interval: Duration) -> Duration {
     Duration::from_nanos(left.unsigned_abs())
 }
 
-/// How many ticks were missed between two readings. None if the clock was set back.
-pub(super) fn missed(last: Tick, this: Tick) -> u64 {
-    u64::try_from(this.saturating_sub(last).saturating_sub(1)).unwrap_or(0)
+/// How many ticks were missed between two readings that lie `apart`. A clock that was set, in either
+/// direction, makes none.
+pub(super) fn missed(last: Tick, this: Tick, apart: Duration, interval: Duration) -> u64 {
+    let counted = u64::try_from(this.saturating_sub(last).saturating_sub(1)).unwrap_or(0);
+    let possible = u64::try_from(apart.as_nanos() / interval.as_nanos().max(1)).unwrap_or(u64::MAX);
+    counted.min(possible)
 }
 
 /// The largest k whose period fits into `longest`.
@@ -67,9 +70,18 @@ mod tests {
     }
 
     #[test]
-    fn late_ticks_are_counted_and_a_clock_set_back_is_none() {
-        for (last, this, expected) in [(5, 6, 0), (5, 9, 3), (5, 5, 0), (5, 2, 0)] {
-            assert_eq!(missed(last, this), expected, "{last} {this}");
+    fn late_ticks_are_counted_and_a_clock_that_is_set_makes_none() {
+        let second = Duration::from_secs(1);
+        for (last, this, apart, expected) in [
+            (5, 6, 1.0, 0),
+            (5, 9, 4.0, 3),
+            (5, 9, 3.9, 3),
+            (5, 5, 1.0, 0),
+            (5, 2, 1.0, 0),
+            (5, 1_700_000_000, 1.0, 1),
+        ] {
+            let apart = Duration::from_secs_f64(apart);
+            assert_eq!(missed(last, this, apart, second), expected, "{last} {this} {apart:?}");
         }
     }
 

@@ -3,11 +3,14 @@
 //! A task claims the oldest frames that its sink has not settled, hands them over in requests, and
 //! settles what became of them in the spool; it keeps no position of its own. While a sink is in
 //! trouble the task waits (see `backoff.rs`), without end as long as the data is kept, and begins
-//! again with one small request. A request that the server cannot take is halved until the row at
+//! again with one small request. When a sink is back, what has gathered meanwhile becomes its backlog:
+//! new rows go first, so that dashboards are live at once, and the backlog drains beside them, under
+//! `backfill_rate` if that is set. Order is kept within each of the two. A request that the server cannot take is halved until the row at
 //! fault is alone. The sender knows no protocol and no metric.
 
 mod backoff;
 mod load;
+mod pace;
 mod settle;
 
 use std::sync::Arc;
@@ -17,14 +20,18 @@ use tokio::sync::watch;
 
 use self::backoff::Backoff;
 use self::load::Load;
+use self::pace::Pace;
 use self::settle::{Settled, Step, WaitFor, decide};
 use crate::clock::Clock;
+use crate::metric::Sample;
 use crate::shutdown::Stop;
-use crate::sinks::Configured;
-use crate::spool::{Settlement, Spool, SpoolError};
+use crate::sinks::{Configured, Rejection};
+use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
 const PROBE: u64 = 100;
+/// So many requests of the learnt size are accepted before a larger one is tried.
+const ACCEPTED_TO_GROW: u64 = 8;
 /// What the spool cannot do now is tried again after this.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,11 +45,18 @@ pub struct Sender {
     backoff: Backoff,
     /// No request is larger: the server said so.
     learned: u64,
+    /// Requests of that size that were accepted since.
+    accepted: u64,
     in_trouble: bool,
+    /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
+    behind: bool,
+    pace: Pace,
 }
 
 /// How one claim went.
 enum Went {
+    /// There was nothing to send.
+    Nothing,
     /// Everything in it is settled; whether more waits behind it.
     Through { more: bool },
     /// The sink is in trouble after some of it.
@@ -58,14 +72,18 @@ struct Tally {
     delivered: u64,
     rejected: u64,
     expired: u64,
+    letters: Vec<DeadLetter>,
 }
 
 impl Tally {
-    fn add(&mut self, rows: usize, settled: &Settled) {
-        self.sent = self.sent.saturating_add(rows);
+    fn add(&mut self, request: &[Sample], settled: Settled) {
+        self.sent = self.sent.saturating_add(request.len());
         self.delivered = self.delivered.saturating_add(settled.delivered);
         self.rejected = self.rejected.saturating_add(settled.rejections());
         self.expired = self.expired.saturating_add(settled.expired);
+        let letter =
+            |Rejection { index, reason }| Some(DeadLetter { sample: request.get(index)?.clone(), reason });
+        self.letters.extend(settled.rejected.into_iter().filter_map(letter));
     }
 }
 
@@ -75,7 +93,20 @@ impl Sender {
         let appended = spool.appended();
         let backoff = Backoff::new(sink.policy.retry_max_delay);
         let learned = sink.policy.batch_samples;
-        Self { sink, spool, clock, appended, stop, backoff, learned, in_trouble: false }
+        let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
+        Self {
+            sink,
+            spool,
+            clock,
+            appended,
+            stop,
+            backoff,
+            learned,
+            accepted: 0,
+            in_trouble: false,
+            behind: true,
+            pace,
+        }
     }
 
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
@@ -83,18 +114,17 @@ impl Sender {
     pub async fn run(mut self) {
         loop {
             self.appended.mark_unchanged();
-            match self.send_some().await {
-                Ok(Some(Went::Through { more: true })) => {}
-                Ok(Some(Went::Through { more: false })) => self.wait_to_gather().await,
-                Ok(None) if self.stop.is_asked() => return,
-                Ok(None) => self.wait_for_rows().await,
-                Ok(Some(Went::Stuck { reason, wait })) => {
+            match self.send_what_is_due().await {
+                Ok(Went::Through { .. }) => {}
+                Ok(Went::Nothing) if self.stop.is_asked() => return,
+                Ok(Went::Nothing) => self.wait_for_rows().await,
+                Ok(Went::Stuck { reason, wait }) => {
                     if self.stop.is_asked() {
                         return;
                     }
                     self.wait_out(&reason, wait).await;
                 }
-                Ok(Some(Went::Gone { reason })) => return self.wait_for_the_end(&reason).await,
+                Ok(Went::Gone { reason }) => return self.wait_for_the_end(&reason).await,
                 Err(SpoolError::Stopped) => return,
                 Err(error) => {
                     tracing::warn!(sink = self.sink.name, %error, "the spool could not be read");
@@ -104,10 +134,28 @@ impl Sender {
         }
     }
 
-    /// Sends what one claim holds; none if nothing is pending.
-    async fn send_some(&mut self) -> Result<Option<Went>, SpoolError> {
+    /// Sends one claim: of new rows if there are some, else of the backlog.
+    async fn send_what_is_due(&mut self) -> Result<Went, SpoolError> {
+        let now = self.clock.monotonic();
+        let stopping = self.stop.is_asked();
+        if stopping || self.pace.live_is_due(now) {
+            match self.send_some(Lane::Live).await? {
+                Went::Nothing => {}
+                went => {
+                    if let Went::Through { more: false } = went {
+                        self.pace.sent_live(self.clock.monotonic());
+                    }
+                    return Ok(went);
+                }
+            }
+        }
+        if self.pace.backlog_is_due(now) { self.send_some(Lane::Backlog).await } else { Ok(Went::Nothing) }
+    }
+
+    /// Sends what one claim holds.
+    async fn send_some(&mut self, lane: Lane) -> Result<Went, SpoolError> {
         let limit = self.request_samples();
-        let claim = self.spool.claim(&self.sink.name, limit).await?;
+        let claim = self.spool.claim(&self.sink.name, lane, limit).await?;
         let name = self.sink.name.clone();
         let load = Load::new(&claim, &self.sink.policy, self.clock.now(), |seq, reason| {
             tracing::error!(
@@ -118,9 +166,13 @@ impl Sender {
             );
         });
         let more = claim.more;
+        if lane == Lane::Backlog {
+            let bytes = claim.frames.iter().map(|frame| frame.payload.len() as u64).sum();
+            self.pace.sent_backlog(self.clock.monotonic(), bytes);
+        }
         drop(claim);
         if load.is_empty() {
-            return Ok(None);
+            return Ok(Went::Nothing);
         }
         let mut tally = Tally::default();
         let stuck = self.send(&load, &mut tally).await;
@@ -133,11 +185,29 @@ impl Sender {
             rejected,
             expired: passed.expired.saturating_add(tally.expired),
         };
-        self.spool.settle(&self.sink.name, settlement).await?;
+        self.settle(settlement, tally.letters).await?;
         if tally.delivered > 0 {
             self.note_delivery();
+            // A sink that judges age by itself gets its rows in order.
+            if std::mem::take(&mut self.behind) && more && !self.sink.sink.judges_age() {
+                self.spool.split(&self.sink.name).await?;
+            }
         }
-        Ok(Some(stuck.unwrap_or(Went::Through { more })))
+        Ok(stuck.unwrap_or(Went::Through { more }))
+    }
+
+    /// Settles, however long the spool cannot be written: what was delivered must not be sent again
+    /// and again meanwhile.
+    async fn settle(&mut self, done: Settlement, letters: Vec<DeadLetter>) -> Result<(), SpoolError> {
+        loop {
+            match self.spool.settle(&self.sink.name, done, letters.clone()).await {
+                Err(error) if !matches!(error, SpoolError::Stopped) => {
+                    tracing::debug!(sink = self.sink.name, %error, "a delivery cannot be noted yet");
+                    tokio::time::sleep(SPOOL_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
     }
 
     fn request_samples(&self) -> u64 {
@@ -156,16 +226,19 @@ impl Sender {
             match decide(self.sink.sink.deliver(request).await, request.len()) {
                 Step::Settled(settled) => {
                     self.report_rejected(&settled);
-                    tally.add(request.len(), &settled);
+                    let delivered = settled.delivered;
+                    tally.add(request, settled);
                     ends.retain(|end| *end > tally.sent);
-                    if settled.delivered > 0 {
+                    if delivered > 0 {
                         self.note_delivery();
+                        self.grow(request.len() as u64);
                     }
                 }
                 Step::Halve { learn } => {
                     let half = request.len() / 2;
                     if learn {
                         self.learned = half.max(1) as u64;
+                        self.accepted = 0;
                     }
                     if ends.is_empty() {
                         ends.push(end);
@@ -177,6 +250,16 @@ impl Sender {
             }
         }
         None
+    }
+
+    /// After some requests of the learnt size a larger one is tried: it may have been one large row
+    /// that made it small.
+    fn grow(&mut self, rows: u64) {
+        self.accepted = if rows >= self.learned { self.accepted.saturating_add(1) } else { self.accepted };
+        if self.accepted >= ACCEPTED_TO_GROW {
+            self.learned = self.learned.saturating_mul(2).min(self.sink.policy.batch_samples);
+            self.accepted = 0;
+        }
     }
 
     fn report_rejected(&self, settled: &Settled) {
@@ -205,6 +288,7 @@ impl Sender {
             tracing::warn!(sink = self.sink.name, reason, "cannot deliver; rows are kept and tried again");
         }
         self.in_trouble = true;
+        self.behind = true;
         let next = self.clock.now().plus(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));
         let flush = self.stop.flush_asked();
@@ -221,24 +305,21 @@ impl Sender {
         self.stop.asked().await;
     }
 
-    /// Waits until a frame is committed.
+    /// Waits until there is something to do: a new frame, or the time for those that are there.
     async fn wait_for_rows(&mut self) {
         let flush = self.stop.flush_asked();
+        let now = self.clock.monotonic();
+        let wait = self.pace.next(now);
+        let later = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.appended.changed() => {}
-            () = flush => {}
-        }
-    }
-
-    /// After a claim: rows that come within the flush interval go together with those after them.
-    async fn wait_to_gather(&mut self) {
-        if self.sink.policy.flush_interval.is_zero() || self.stop.is_asked() {
-            return;
-        }
-        let flush = self.stop.flush_asked();
-        tokio::select! {
-            () = tokio::time::sleep(self.sink.policy.flush_interval) => {}
-            () = flush => {}
+            _ = self.appended.changed(), if self.pace.live_is_due(now) => {}
+            () = later => {}
+            () = flush => self.pace.hurry(),
         }
     }
 }

@@ -11,7 +11,10 @@ use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull}
 /// A server that answers as its script says.
 type Script = Arc<Mutex<dyn FnMut(&[u64]) -> Delivery + Send>>;
 
-struct Scripted(Script);
+struct Scripted {
+    script: Script,
+    judges_age: bool,
+}
 
 fn numbers(samples: &[Sample]) -> Vec<u64> {
     let number = |sample: &Sample| match sample.fields.get("number") {
@@ -23,8 +26,12 @@ fn numbers(samples: &[Sample]) -> Vec<u64> {
 
 impl Sink for Scripted {
     fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
-        let answer = (self.0.lock().unwrap())(&numbers(samples));
+        let answer = (self.script.lock().unwrap())(&numbers(samples));
         Box::pin(async move { answer })
+    }
+
+    fn judges_age(&self) -> bool {
+        self.judges_age
     }
 }
 
@@ -36,6 +43,10 @@ struct Bench {
 }
 
 fn start(policy: Policy, script: impl FnMut(&[u64]) -> Delivery + Send + 'static) -> Bench {
+    start_sink(policy, Scripted { script: Arc::new(Mutex::new(script)), judges_age: false })
+}
+
+fn start_sink(policy: Policy, sink: Scripted) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let config = spool::Config {
         path: folder.path().join("spool.db"),
@@ -47,8 +58,7 @@ fn start(policy: Policy, script: impl FnMut(&[u64]) -> Delivery + Send + 'static
     };
     let clock = Arc::new(SystemClock);
     let (spool, _) = Spool::start(config, "boot".into(), vec!["a".into()], clock.clone()).unwrap();
-    let sink = Box::new(Scripted(Arc::new(Mutex::new(script))));
-    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink };
+    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink: Box::new(sink) };
     let (stopper, stop) = channel();
     let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop).run());
     Bench { folder, spool, stopper, task }
@@ -60,6 +70,7 @@ fn policy() -> Policy {
         batch_bytes: 1 << 20,
         flush_interval: Duration::ZERO,
         retry_max_delay: Duration::from_millis(20),
+        backfill_rate: None,
         max_age: None,
         filter: Filter::default(),
     }
@@ -203,4 +214,58 @@ async fn what_a_sink_finds_too_old_is_counted_as_expired() {
     bench.append(0..100);
     let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
     assert_eq!((sink.delivered, sink.expired, sink.rejected), (75, 25, 0));
+}
+
+#[tokio::test]
+async fn after_an_outage_new_rows_go_before_the_backlog() {
+    let seen = Arc::new(Mutex::new((false, Vec::new())));
+    let log = seen.clone();
+    let small = Policy { batch_samples: 10, ..policy() };
+    let bench = start(small, move |rows| {
+        let mut log = log.lock().unwrap();
+        if !log.0 {
+            return Delivery::later("down");
+        }
+        log.1.extend_from_slice(rows);
+        Delivery::accepted()
+    });
+    for first in (0..1000).step_by(20) {
+        bench.append(first..first + 20);
+    }
+    bench.until(|sink| sink.collected == 1000 && sink.last_error.is_some()).await;
+    seen.lock().unwrap().0 = true;
+    bench.until(|sink| sink.delivered > 0).await;
+    bench.append(1000..1010);
+    bench.until(|sink| sink.delivered == 1010).await;
+    let log = seen.lock().unwrap();
+    let live = log.1.iter().position(|number| *number == 1000).unwrap();
+    assert!(live < 900, "the new rows came as number {live}");
+    let (backlog, new): (Vec<u64>, Vec<u64>) = log.1.iter().partition(|number| **number < 1000);
+    assert_eq!(backlog, (0..1000).collect::<Vec<_>>());
+    assert_eq!(new, (1000..1010).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_sink_that_judges_age_gets_its_rows_in_order() {
+    let seen = Arc::new(Mutex::new((false, Vec::new())));
+    let log = seen.clone();
+    let script = move |rows: &[u64]| {
+        let mut log = log.lock().unwrap();
+        if !log.0 {
+            return Delivery::later("down");
+        }
+        log.1.extend_from_slice(rows);
+        Delivery::accepted()
+    };
+    let small = Policy { batch_samples: 10, ..policy() };
+    let bench = start_sink(small, Scripted { script: Arc::new(Mutex::new(script)), judges_age: true });
+    for first in (0..1000).step_by(20) {
+        bench.append(first..first + 20);
+    }
+    bench.until(|sink| sink.collected == 1000 && sink.last_error.is_some()).await;
+    seen.lock().unwrap().0 = true;
+    bench.until(|sink| sink.delivered > 0).await;
+    bench.append(1000..1010);
+    bench.until(|sink| sink.delivered == 1010).await;
+    assert_eq!(seen.lock().unwrap().1, (0..1010).collect::<Vec<_>>());
 }

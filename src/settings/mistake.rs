@@ -28,7 +28,9 @@ impl fmt::Display for Mistake {
         if self.key.is_empty() {
             write!(formatter, ": {}", self.message)
         } else {
-            write!(formatter, ": {}: {}", self.key, self.message)
+            // A key may hold what would move a terminal's cursor.
+            let key: String = self.key.chars().filter(|letter| !letter.is_control()).collect();
+            write!(formatter, ": {key}: {}", self.message)
         }
     }
 }

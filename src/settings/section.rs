@@ -1,6 +1,6 @@
 //! One table of the file, and its typed getters.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -67,6 +67,7 @@ pub struct Section<'a> {
     table: Option<&'a DeTable<'a>>,
     span: Option<Range<usize>>,
     known: RefCell<Vec<&'static str>>,
+    is_skipped: Cell<bool>,
 }
 
 impl<'a> Section<'a> {
@@ -76,7 +77,7 @@ impl<'a> Section<'a> {
         table: Option<&'a DeTable<'a>>,
         span: Option<Range<usize>>,
     ) -> Self {
-        Self { document, path, table, span, known: RefCell::default() }
+        Self { document, path, table, span, known: RefCell::default(), is_skipped: Cell::new(false) }
     }
 
     /// The table's own name with those above it: `sinks.influxdb`.
@@ -202,19 +203,37 @@ impl<'a> Section<'a> {
 
     /// One of some words.
     pub fn choice<T: Copy>(&self, key: &'static str, default: T, choices: &[(&str, T)]) -> T {
-        let Some(word) = self.optional_text(key) else { return default };
+        self.try_choice(key, default, choices).unwrap_or(default)
+    }
+
+    /// One of some words; none if it is a mistake and what depends on it is not to be judged.
+    pub fn try_choice<T: Copy>(&self, key: &'static str, default: T, choices: &[(&str, T)]) -> Option<T> {
+        if self.peek(key).is_none() {
+            self.note(key);
+            return Some(default);
+        }
+        let word = self.optional_text(key)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word) {
-            return *value;
+            return Some(*value);
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| format!("{name:?}")).collect();
         self.mistake(key, format!("is not known; expected {}", names.join(" or ")));
-        default
+        None
+    }
+
+    /// Judges no other key of this table: what they mean depends on one that is wrong.
+    pub fn skip(&self) {
+        self.is_skipped.set(true);
     }
 
     /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
     pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.optional_text(key).map(Secret::new);
-        let file = self.file(file_key).map(|text| Secret::new(text.trim_end_matches(['\n', '\r'])));
+        let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
+        let file = self.file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+        if file.as_ref().is_some_and(String::is_empty) {
+            self.mistake(file_key, "is empty; expected the secret in it");
+        }
+        let file = file.map(Secret::new);
         if self.peek(key).is_some() && self.peek(file_key).is_some() {
             self.mistake(key, format!("and {file_key} are both given; expected one of them"));
         }
@@ -264,15 +283,21 @@ impl<'a> Section<'a> {
         items.iter().filter_map(section).collect()
     }
 
-    /// Whether the file has this table.
-    pub fn is_present(&self) -> bool {
-        self.table.is_some()
+    /// Whether the file has nothing in this table.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_none_or(DeTable::is_empty)
+    }
+
+    /// Whether the file has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.peek(key).is_some()
     }
 
     /// Notes every key that nobody asked for, with the known one that is nearest.
     pub fn finish(self) {
         let known = self.known.borrow();
-        for (name, _) in self.table.into_iter().flatten() {
+        let judged = self.table.filter(|_| !self.is_skipped.get());
+        for (name, _) in judged.into_iter().flatten() {
             let text = name.get_ref().as_ref();
             if known.contains(&text) {
                 continue;
@@ -317,6 +342,19 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A string whose mistakes are told without any part of it.
+    fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
+        values::expand(text, self.document.outside.variable)
+            .inspect_err(|_| {
+                self.mistake(
+                    key,
+                    "names an environment variable that is not set; expected $$ for a dollar sign",
+                );
+            })
+            .ok()
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {

@@ -29,35 +29,45 @@ enum Api {
 /// Writes rows to InfluxDB.
 struct Influxdb {
     client: HttpClient,
-    /// Complete write URLs; the current one first.
-    urls: Vec<String>,
+    /// Servers; the current one first.
+    servers: Vec<String>,
+    /// Where on each of them rows go.
+    write: String,
     authorization: Option<HeaderValue>,
     api: Api,
     unsigned: Unsigned,
-    /// Version 1: the URL that creates the database.
+    /// Version 1: where on each of them the database is created.
     create: Option<String>,
 }
 
 /// Reads `[[sinks.influxdb]]`.
 pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn Sink>> {
-    let api = section.choice("api", Api::V2, &[("v1", Api::V1), ("v2", Api::V2), ("v3", Api::V3)]);
+    let api = section.try_choice("api", Api::V2, &[("v1", Api::V1), ("v2", Api::V2), ("v3", Api::V3)]);
     let policies = [("clip", Unsigned::Clip), ("keep", Unsigned::Keep)];
     let unsigned = section.choice("unsigned", Unsigned::Clip, &policies);
+    let Some(api) = api else {
+        section.skip();
+        return None;
+    };
+    if api == Api::V1 && unsigned == Unsigned::Keep {
+        section.mistake("unsigned", "cannot be kept by api v1; expected \"clip\"");
+    }
     let query = target(section, api);
     let scheme = if api == Api::V3 { "Bearer" } else { "Token" };
     let authorization = HttpConfig::authorization(section, scheme);
     let client = HttpConfig::client(section, Compression::GZIP_OR_NONE);
-    let bases = bases(section);
+    let servers = servers(section);
     let (query, client) = (query?, client?);
-    let first = bases.first()?;
-    let create = query.create.map(|statement| format!("{first}/query?{statement}"));
-    let urls = bases.iter().map(|base| format!("{base}{}", query.path)).collect();
-    Some(Box::new(Influxdb { client, urls, authorization, api, unsigned, create }))
+    if servers.is_empty() {
+        return None;
+    }
+    let Target { write, create } = query;
+    Some(Box::new(Influxdb { client, servers, write, authorization, api, unsigned, create }))
 }
 
 /// Where on the server rows go.
 struct Target {
-    path: String,
+    write: String,
     create: Option<String>,
 }
 
@@ -79,25 +89,26 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
             }
             let quoted = database.replace('\\', "\\\\").replace('"', "\\\"");
             let statement = encode(&[("q", &format!("CREATE DATABASE \"{quoted}\""))])?;
+            let statement = format!("/query?{statement}");
             let create = create.then_some(statement);
-            Some(Target { path: format!("/write?{}", encode(&pairs)?), create })
+            Some(Target { write: format!("/write?{}", encode(&pairs)?), create })
         }
         Api::V2 => {
             let org = section.required_text("org", "the organisation's name (api = \"v2\")");
             let bucket = section.required_text("bucket", "the bucket's name (api = \"v2\")");
             let query = encode(&[("org", &org?), ("bucket", &bucket?), ("precision", "ns")])?;
-            Some(Target { path: format!("/api/v2/write?{query}"), create: None })
+            Some(Target { write: format!("/api/v2/write?{query}"), create: None })
         }
         Api::V3 => {
             let database = section.required_text("database", "the database's name (api = \"v3\")")?;
             let query =
                 encode(&[("db", &database), ("precision", "nanosecond"), ("accept_partial", "true")])?;
-            Some(Target { path: format!("/api/v3/write_lp?{query}"), create: None })
+            Some(Target { write: format!("/api/v3/write_lp?{query}"), create: None })
         }
     }
 }
 
-fn bases(section: &Section<'_>) -> Vec<String> {
+fn servers(section: &Section<'_>) -> Vec<String> {
     let urls = section.texts("urls", &[]);
     if urls.is_empty() {
         section.mistake(
@@ -133,10 +144,11 @@ impl Influxdb {
             return Delivery::accepted();
         }
         let mut failures = Vec::new();
-        for _ in 0..self.urls.len() {
-            let Some(url) = self.urls.first().cloned() else { break };
+        for _ in 0..self.servers.len() {
+            let Some(server) = self.servers.first().cloned() else { break };
+            let url = format!("{server}{}", self.write);
             let answer = match self.post(&url, body.clone()).await {
-                Ok(answer) if answer.status == 404 && self.create_database(&answer).await => {
+                Ok(answer) if answer.status == 404 && self.create_database(&server, &answer).await => {
                     self.post(&url, body.clone()).await
                 }
                 answer => answer,
@@ -146,12 +158,14 @@ impl Influxdb {
                 Ok(verdict) => return verdict,
                 Err(reason) => failures.push(Delivery::later(reason)),
             }
-            self.urls.rotate_left(1);
+            self.servers.rotate_left(1);
         }
-        // All are down. The first answer is as good as any, but a wait that was asked for counts.
-        let asked = |verdict: &Delivery| matches!(verdict, Delivery::Later { wait: Some(_), .. });
-        let at = failures.iter().position(asked).unwrap_or(0);
-        failures.into_iter().nth(at).unwrap_or_else(|| Delivery::later("there is no URL"))
+        // None takes them. What a person can mend counts most, then a wait that was asked for.
+        let weight = |verdict: &Delivery| match verdict {
+            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some()),
+            _ => (false, false),
+        };
+        failures.into_iter().rev().max_by_key(weight).unwrap_or_else(|| Delivery::later("there is no URL"))
     }
 
     /// The lines, and for each line the row it is of.
@@ -178,12 +192,12 @@ impl Influxdb {
     }
 
     /// Creates the database of version 1 if it is what the server misses, and tells whether it did.
-    async fn create_database(&self, answer: &Answer) -> bool {
-        let Some(url) = &self.create else { return false };
+    async fn create_database(&self, server: &str, answer: &Answer) -> bool {
+        let Some(create) = &self.create else { return false };
         if !answer.body.contains("database not found") {
             return false;
         }
-        let created = self.post(url, Vec::new()).await;
+        let created = self.post(&format!("{server}{create}"), Vec::new()).await;
         created.is_ok_and(|answer| answer.status == 200 && !answer.body.contains("\"error\""))
     }
 }

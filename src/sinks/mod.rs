@@ -118,6 +118,9 @@ pub struct Policy {
     pub flush_interval: Duration,
     /// The longest pause between two attempts while the sink is in trouble.
     pub retry_max_delay: Duration,
+    /// Bytes of the backlog per second after an outage, as the spool has them compressed; that is about
+    /// what goes over the wire.
+    pub backfill_rate: Option<u64>,
     /// Rows older than this are expired and not sent; none also for a sink that judges them itself.
     pub max_age: Option<Duration>,
     /// Which rows it takes.
@@ -240,12 +243,14 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
 fn policy(section: &Section<'_>) -> Policy {
     const SECOND: Duration = Duration::from_secs(1);
     const NEVER: Duration = Duration::ZERO;
+    let backfill_rate = section.bytes("backfill_rate", 0, 0);
     let max_age = section.duration("max_age", NEVER, NEVER..=3650 * 86_400 * SECOND);
     Policy {
-        batch_samples: section.number("batch_samples", 5_000, 1..=1_000_000),
+        batch_samples: section.number("batch_samples", 5_000, 1..=100_000),
         batch_bytes: section.bytes("batch_bytes", 4 << 20, 1 << 10),
         flush_interval: section.duration("flush_interval", SECOND, NEVER..=3600 * SECOND),
         retry_max_delay: section.duration("retry_max_delay", 10 * SECOND, SECOND / 10..=3600 * SECOND),
+        backfill_rate: (backfill_rate > 0).then_some(backfill_rate),
         max_age: (max_age > NEVER).then_some(max_age),
         filter: Filter::new(&section.texts("include", &[]), &section.texts("exclude", &[])),
     }

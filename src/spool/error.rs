@@ -37,6 +37,16 @@ pub enum SpoolError {
         /// The newest format known here.
         known: i64,
     },
+    /// An older dunlin wrote it, and it is only looked into.
+    #[error("spool {} was written by an older dunlin (format {found}, this one has {known}); expected: start this agent once, which brings it up to date", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format of this one.
+        known: i64,
+    },
     /// There is no spool there.
     #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
     Missing {
@@ -60,6 +70,18 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
+    /// Whether it may pass by itself: a full disk, a disk that has an error now.
+    pub fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, SystemIoFailure};
+        match self {
+            Self::Sqlite { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(DatabaseBusy | DiskFull | SystemIoFailure))
+            }
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     /// Whether the file itself is damaged, so that going on with it would not help.
     pub fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};

@@ -1,21 +1,24 @@
 //! The books: what is pending for which sink, and what became of every sample. Each function works
 //! within a transaction of the store and leaves the accounting identity as it found it.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::Frame;
 use super::retention::Plan;
-use super::store::{Claim, ClaimedFrame, STEP, Settlement};
-use crate::metric::UnixNanos;
+use super::store::{Claim, ClaimedFrame, Lane, STEP, Settlement};
+use super::{Frame, WhenFull};
+use crate::metric::{Monotonic, UnixNanos};
 
+/// At most so many frames are removed for one that comes in.
+const MOST_AT_ONCE: usize = 512;
+/// Thinning stops at every 65,536th tick.
+const COARSEST: u32 = 16;
 /// What a frame takes beside its payload.
 const ROW_BYTES: u64 = 96;
 
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
-    let newest: i64 = change
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'frames'", [], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
+    let newest = newest(change)?;
     change.execute("UPDATE sinks SET active = 0", [])?;
     for name in names {
         change.execute(
@@ -34,6 +37,37 @@ pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::
          AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.sink = sinks.id AND last IS NULL)",
         [newest],
     )?;
+    Ok(())
+}
+
+/// The last sequence number that was given.
+fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let mut statement = change.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'frames'")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Closes the sink's open range and opens one behind it.
+pub(super) fn split(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<()> {
+    let newest = newest(change)?;
+    // Beside a backlog that goes up to here, it becomes part of it: a link that flaps for weeks must
+    // not leave thousands of ranges.
+    let joined = change.execute(
+        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND last = (SELECT first - 1 FROM pending
+           WHERE sink = ?1 AND last IS NULL AND skip = 0 AND first <= ?2)",
+        [sink, newest],
+    )?;
+    if joined > 0 {
+        change
+            .execute("UPDATE pending SET first = ?2 + 1 WHERE sink = ?1 AND last IS NULL", [sink, newest])?;
+        return Ok(());
+    }
+    let closed = change.execute(
+        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND last IS NULL AND first <= ?2",
+        [sink, newest],
+    )?;
+    if closed > 0 {
+        change.execute("INSERT INTO pending (sink, first) VALUES (?1, ?2 + 1)", [sink, newest])?;
+    }
     Ok(())
 }
 
@@ -70,34 +104,67 @@ pub(super) fn insert(
     statement.execute(row).map(|_| ())
 }
 
-/// Makes room as planned.
-pub(super) fn clear(change: &Transaction<'_>, plan: Plan, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
+/// The agent's present: a frame of this boot has its true age whatever the clock says.
+pub(super) struct Present<'a> {
+    pub(super) boot_id: &'a str,
+    pub(super) monotonic: Monotonic,
+}
+
+/// Makes room as planned; tells whether there is enough for the incoming frame.
+pub(super) fn clear(
+    change: &Transaction<'_>,
+    plan: Plan,
+    present: &Present<'_>,
+    leases: &[(i64, i64)],
+) -> rusqlite::Result<bool> {
+    // A range whose frames are all gone is settled.
+    change
+        .prepare_cached(
+            "DELETE FROM pending WHERE last IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM frames WHERE seq BETWEEN first AND last)",
+        )?
+        .execute([])?;
     let oldest_pending: i64 = change
-        .prepare_cached("SELECT coalesce(min(first), 9223372036854775807) FROM pending")?
+        .prepare_cached(
+            "SELECT ifnull(min((SELECT seq FROM frames WHERE seq >= first ORDER BY seq LIMIT 1)),
+                           9223372036854775807) FROM pending",
+        )?
         .query_row([], |row| row.get(0))?;
-    for seq in older(change, plan.settled_before, oldest_pending)? {
+    for seq in older(change, plan.settled_before, oldest_pending, None)? {
         change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
     }
-    for seq in older(change, plan.expired_before, i64::MAX)? {
+    for seq in older(change, plan.expired_before, i64::MAX, Some((present, plan.max_age)))? {
         if !leased(leases, seq) {
             forget(change, seq, "expired")?;
         }
     }
-    if plan.free > 0 && !plan.refuse {
-        free(change, plan.free, leases)?;
-    }
-    Ok(())
+    if plan.free > 0 { free(change, plan, oldest_pending, leases) } else { Ok(true) }
 }
 
 /// The frames at the beginning that are all older than a moment. Only the beginning is looked at: a
-/// backlog of a gigabyte is not to be read at every tick.
-fn older(change: &Transaction<'_>, than: UnixNanos, before: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut statement =
-        change.prepare_cached("SELECT seq, last_time FROM frames WHERE seq < ?1 ORDER BY seq LIMIT ?2")?;
+/// backlog of a gigabyte is not to be read at every tick. With the present given, the age of a frame
+/// of this boot is its monotonic one: a clock that was set forwards by years expires nothing.
+fn older(
+    change: &Transaction<'_>,
+    than: UnixNanos,
+    before: i64,
+    present: Option<(&Present<'_>, Duration)>,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = change.prepare_cached(
+        "SELECT seq, last_time, boot_id, monotonic_ns FROM frames WHERE seq < ?1 ORDER BY seq LIMIT ?2",
+    )?;
     let mut rows = statement.query(params![before, STEP])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= than.0 {
+        let boot_id: String = row.get(2)?;
+        let is_older = match present {
+            Some((present, age)) if present.boot_id == boot_id => {
+                let read = Monotonic(Duration::from_nanos(unsigned(row.get(3)?)));
+                present.monotonic.since(read) > age
+            }
+            _ => row.get::<_, i64>(1)? < than.0,
+        };
+        if !is_older {
             break;
         }
         found.push(row.get(0)?);
@@ -105,20 +172,55 @@ fn older(change: &Transaction<'_>, than: UnixNanos, before: i64) -> rusqlite::Re
     Ok(found)
 }
 
-/// Frees so many bytes: the oldest frames go. Those that are settled are the oldest of all.
-fn free(change: &Transaction<'_>, bytes: u64, leases: &[(i64, i64)]) -> rusqlite::Result<()> {
-    let mut statement = change.prepare_cached("SELECT seq, length(payload) FROM frames ORDER BY seq")?;
-    let mut rows = statement.query([])?;
+/// Frees so many bytes. Settled frames go first, the oldest before the others. Then, if the backlog
+/// may be thinned, the frames with an odd tick, oldest first; when there are none left, those whose
+/// tick is not a multiple of 4, and so on: the whole time stays covered, ever more coarsely. Totals
+/// lose nothing by that, and a container that is read at every fourth tick only keeps its rows. What
+/// then is still too much is dropped, oldest first.
+fn free(change: &Transaction<'_>, plan: Plan, settled: i64, leases: &[(i64, i64)]) -> rusqlite::Result<bool> {
+    const SETTLED: &str = "SELECT seq, length(payload) FROM frames WHERE seq < ?1 ORDER BY seq";
+    const FINER: &str =
+        "SELECT seq, length(payload) FROM frames WHERE NOT events AND (tick & (?1 - 1)) <> 0 ORDER BY seq";
+    const ALL: &str = "SELECT seq, length(payload) FROM frames WHERE seq >= ?1 ORDER BY seq";
+    let mut left = plan.free;
+    left -= remove(change, SETTLED, settled, left, leases, "dropped")?;
+    if plan.when_full == WhenFull::DropNewest {
+        return Ok(left == 0);
+    }
+    if plan.when_full == WhenFull::Thin {
+        for power in 1..=COARSEST {
+            left -= remove(change, FINER, 1 << power, left, leases, "thinned")?;
+        }
+    }
+    remove(change, ALL, 0, left, leases, "dropped").map(|_| true)
+}
+
+/// Removes the frames that a query gives until so many bytes are free; gives how many of them are.
+fn remove(
+    change: &Transaction<'_>,
+    query: &str,
+    parameter: i64,
+    bytes: u64,
+    leases: &[(i64, i64)],
+    column: &'static str,
+) -> rusqlite::Result<u64> {
+    let mut victims = Vec::new();
     let mut freed = 0;
-    while freed < bytes {
+    let mut statement = change.prepare_cached(query)?;
+    let mut rows = statement.query([parameter])?;
+    // What is left to do is done with the next frames, so that none waits long.
+    while freed < bytes && victims.len() < MOST_AT_ONCE {
         let Some(row) = rows.next()? else { break };
         let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
         if !leased(leases, seq) {
-            forget(change, seq, "dropped")?;
-            freed = freed.saturating_add(u64::try_from(length).unwrap_or(0)).saturating_add(ROW_BYTES);
+            victims.push(seq);
+            freed = freed.saturating_add(unsigned(length)).saturating_add(ROW_BYTES);
         }
     }
-    Ok(())
+    for seq in victims {
+        forget(change, seq, column)?;
+    }
+    Ok(freed.min(bytes))
 }
 
 fn leased(leases: &[(i64, i64)], seq: i64) -> bool {
@@ -134,18 +236,22 @@ fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite:
          WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
     );
     change.prepare_cached(&count)?.execute([seq])?;
+    // In this order: the range behind may begin where this one would.
+    change.prepare_cached("DELETE FROM pending WHERE first = ?1 AND last = ?1")?.execute([seq])?;
     change
         .prepare_cached("UPDATE pending SET first = first + 1, skip = 0 WHERE first = ?1")?
         .execute([seq])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
     change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
     Ok(())
 }
 
-pub(super) fn claim(connection: &Connection, sink: i64, samples: u64) -> rusqlite::Result<Claim> {
-    let mut ranges = connection.prepare_cached(
-        "SELECT first, skip, ifnull(last, 9223372036854775807) FROM pending WHERE sink = ?1 ORDER BY first",
-    )?;
+pub(super) fn claim(connection: &Connection, sink: i64, lane: Lane, samples: u64) -> rusqlite::Result<Claim> {
+    let mut ranges = connection.prepare_cached(match lane {
+        Lane::Live => "SELECT first, skip, 9223372036854775807 FROM pending WHERE sink = ?1 AND last IS NULL",
+        Lane::Backlog => {
+            "SELECT first, skip, last FROM pending WHERE sink = ?1 AND last IS NOT NULL ORDER BY first"
+        }
+    })?;
     let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
@@ -202,16 +308,21 @@ pub(super) fn settle(
     let finished = last_frame.is_some_and(|samples| unsigned(samples) <= done.end.offset);
     let (next, skip) =
         if finished { (done.end.seq.saturating_add(1), 0) } else { (done.end.seq, signed(done.end.offset)) };
+    // In this order: the range behind may begin where this one would.
+    change
+        .prepare_cached("DELETE FROM pending WHERE sink = ?1 AND first = ?2 AND last < ?3")?
+        .execute([sink, first, next])?;
     change
         .prepare_cached("UPDATE pending SET first = ?3, skip = ?4 WHERE sink = ?1 AND first = ?2")?
         .execute([sink, first, next, skip])?;
-    change.prepare_cached("DELETE FROM pending WHERE last < first")?.execute([])?;
     let lost = covered.saturating_sub(done.sum());
     let delivery = (done.delivered > 0).then_some(now.0);
     change
         .prepare_cached(
             "UPDATE sinks SET filtered = filtered + ?2, delivered = delivered + ?3, rejected = rejected + ?4,
-             expired = expired + ?5, dropped = dropped + ?6, last_delivery = ifnull(?7, last_delivery) WHERE id = ?1",
+             expired = expired + ?5, dropped = dropped + ?6, last_delivery = ifnull(?7, last_delivery),
+             last_error = iif(?7 IS NULL, last_error, NULL), next_try = iif(?7 IS NULL, next_try, NULL)
+             WHERE id = ?1",
         )?
         .execute(params![
             sink,

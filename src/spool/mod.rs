@@ -20,6 +20,7 @@ mod error;
 mod frame;
 mod ledger;
 mod quarantine;
+pub mod rejected;
 mod retention;
 mod schema;
 mod status;
@@ -31,8 +32,9 @@ use std::time::Duration;
 
 pub use error::SpoolError;
 pub use frame::{Frame, decode, encode};
+pub use rejected::DeadLetter;
 pub use status::{SinkStatus, Status};
-pub use store::{Claim, ClaimedFrame, Position, Settlement, Store};
+pub use store::{Claim, ClaimedFrame, Lane, Position, Settlement, Store};
 pub use worker::Spool;
 
 use crate::settings::Section;
@@ -57,6 +59,8 @@ pub struct Config {
 /// What happens when the spool is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
+    /// The backlog gets coarser before anything of it is dropped.
+    Thin,
     /// The oldest frames make room.
     DropOldest,
     /// New frames are not kept.
@@ -81,13 +85,17 @@ impl Config {
     pub fn from_section(section: &Section<'_>, state_dir: &std::path::Path) -> Self {
         let path = section.text("path", "");
         let path = if path.is_empty() { state_dir.join("spool.db") } else { PathBuf::from(path) };
-        let policies = [("drop_oldest", WhenFull::DropOldest), ("drop_newest", WhenFull::DropNewest)];
+        let policies = [
+            ("thin", WhenFull::Thin),
+            ("drop_oldest", WhenFull::DropOldest),
+            ("drop_newest", WhenFull::DropNewest),
+        ];
         let durabilities = [("process", Durability::Process), ("power", Durability::Power)];
         Self {
             path,
             max_size: section.bytes("max_size", 1024 * MIB, MIB),
             max_age: section.duration("max_age", 7 * DAY, MINUTE..=3650 * DAY),
-            when_full: section.choice("when_full", WhenFull::DropOldest, &policies),
+            when_full: section.choice("when_full", WhenFull::Thin, &policies),
             durability: section.choice("durability", Durability::Process, &durabilities),
             keep_delivered: section.duration("keep_delivered", 15 * MINUTE, Duration::ZERO..=30 * DAY),
         }

@@ -21,12 +21,14 @@ pub(super) struct Facts {
 pub(super) struct Plan {
     /// Settled frames older than this are deleted.
     pub(super) settled_before: UnixNanos,
-    /// All frames older than this are expired.
+    /// All frames older than this are expired: by the clock, or by their age where that is known.
     pub(super) expired_before: UnixNanos,
-    /// So many bytes must be freed, oldest frames first, settled ones before pending ones.
+    /// That age.
+    pub(super) max_age: Duration,
+    /// So many bytes must be freed.
     pub(super) free: u64,
-    /// The incoming frame is not to be kept.
-    pub(super) refuse: bool,
+    /// How: what goes, or whether the incoming frame does not come in.
+    pub(super) when_full: WhenFull,
 }
 
 /// Decides.
@@ -41,8 +43,9 @@ pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
     Plan {
         settled_before: facts.now.minus(config.keep_delivered),
         expired_before: facts.now.minus(config.max_age.max(Duration::from_secs(1))),
+        max_age: config.max_age,
         free,
-        refuse: over > 0 && config.when_full == WhenFull::DropNewest,
+        when_full: config.when_full,
     }
 }
 
@@ -70,18 +73,12 @@ mod tests {
         let check = |used, free| {
             let facts = Facts { now: UnixNanos(0), used, incoming: 400 };
             let plan = plan(&config(WhenFull::DropOldest), facts);
-            assert_eq!((plan.free, plan.refuse), (free, false), "used {used}");
+            assert_eq!(plan.free, free, "used {used}");
         };
         check(0, 0);
         check(6_000, 0);
         check(6_001, 101);
         check(7_000, 1_100);
-    }
-
-    #[test]
-    fn drop_newest_refuses_the_incoming_frame() {
-        let facts = Facts { now: UnixNanos(0), used: 6_400, incoming: 1 };
-        assert!(plan(&config(WhenFull::DropNewest), facts).refuse);
     }
 
     #[test]

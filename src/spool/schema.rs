@@ -1,5 +1,6 @@
 //! Opening the file: pragmas, and the migrations that bring an older one up to date.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -7,10 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Durability, SpoolError};
 
 /// Every migration there ever was, in order. Files are only ever added.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_spool.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_spool.sql"), include_str!("../../migrations/0002_rejected.sql")];
 
 /// The format that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// 8 KiB: a frame of some kilobytes wastes a third of what it would in 4 KiB pages.
 const PRAGMAS: &str = "
@@ -61,12 +63,53 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
-    if found != VERSION {
-        return Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION });
+    match found.cmp(&VERSION) {
+        Ordering::Equal => Ok(connection),
+        Ordering::Less => Err(SpoolError::Older { path: path.to_owned(), found, known: VERSION }),
+        Ordering::Greater => Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION }),
     }
+}
+
+/// Opens a spool that is there and up to date, to change something in it beside the agent.
+pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     Ok(connection)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{MIGRATIONS, VERSION, open, open_to_read, version};
+    use crate::spool::{Durability, SpoolError};
+
+    #[test]
+    fn every_older_file_is_brought_up_to_date_with_what_is_in_it() {
+        for (done, from) in (0_i64..).zip(0..MIGRATIONS.len()) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("spool.db");
+            let old = Connection::open(&path).unwrap();
+            for migration in &MIGRATIONS[..from] {
+                old.execute_batch(migration).unwrap();
+            }
+            old.pragma_update(None, "user_version", done).unwrap();
+            if done > 0 {
+                old.execute("INSERT INTO sinks (name, delivered) VALUES ('a', 7)", []).unwrap();
+                assert!(matches!(open_to_read(&path), Err(SpoolError::Older { .. })));
+            }
+            drop(old);
+            let new = open(&path, Durability::Process).unwrap();
+            assert_eq!(version(&new).unwrap(), VERSION);
+            let kept: i64 =
+                new.query_row("SELECT ifnull(sum(delivered), 0) FROM sinks", [], |row| row.get(0)).unwrap();
+            assert_eq!(kept, if done > 0 { 7 } else { 0 });
+        }
+    }
 }

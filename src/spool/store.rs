@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 
+use super::ledger::Present;
 use super::retention::{self, Facts};
-use super::{Config, Frame, SpoolError, encode, ledger, schema};
+use super::{Config, DeadLetter, Frame, SpoolError, encode, ledger, rejected, schema};
 use crate::metric::UnixNanos;
 
 /// A place between two samples: before sample `offset` of frame `seq`.
@@ -32,6 +33,15 @@ pub struct ClaimedFrame {
     pub skip: u64,
     /// Its rows.
     pub payload: Vec<u8>,
+}
+
+/// Which part of what a sink has not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The open range: new frames, and whatever gathered before them since the last split.
+    Live,
+    /// The closed ranges: what gathered during outages.
+    Backlog,
 }
 
 /// What a sink may work on next: the oldest frames that it has not settled.
@@ -110,22 +120,28 @@ impl Store {
         let failed = self.sqlite();
         let payload = encode(&frame.samples);
         let used = self.used().map_err(&failed)?;
-        let plan = retention::plan(&self.config, Facts { now, used, incoming: payload.len() as u64 });
+        let facts = Facts { now, used, incoming: payload.len() as u64 };
+        let plan = retention::plan(&self.config, facts);
+        let present = Present { boot_id: &self.boot_id, monotonic: frame.monotonic };
         let leases: Vec<_> = self.leases.values().copied().collect();
         let change = self.connection.transaction().map_err(&failed)?;
         let counts = frame.samples.len() as u64;
         let step = || {
-            ledger::clear(&change, plan, &leases)?;
+            let room = ledger::clear(&change, plan, &present, &leases)?;
             ledger::count_collected(&change, counts)?;
-            if plan.refuse {
-                ledger::count_dropped(&change, counts)
-            } else {
+            if room {
                 ledger::insert(&change, frame, &self.boot_id, &payload)
+            } else {
+                ledger::count_dropped(&change, counts)
             }
         };
         step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
-        self.shrink().map_err(failed)
+        if let Err(error) = self.shrink(used) {
+            // The frame is kept; that the file stays larger is no harm.
+            tracing::debug!(%error, "the spool's file cannot be made smaller now");
+        }
+        Ok(())
     }
 
     /// Counts samples that were collected but never reached the file.
@@ -139,11 +155,11 @@ impl Store {
     }
 
     /// The oldest frames that the sink has not settled, until they hold `samples` samples.
-    pub fn claim(&mut self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
+    pub fn claim(&mut self, sink: &str, lane: Lane, samples: u64) -> Result<Claim, SpoolError> {
         let failed = self.sqlite();
         let id = ledger::sink_id(&self.connection, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
-        let claim = ledger::claim(&self.connection, id, samples).map_err(failed)?;
+        let claim = ledger::claim(&self.connection, id, lane, samples).map_err(failed)?;
         match (claim.frames.first(), claim.frames.last()) {
             (Some(first), Some(last)) => self.leases.insert(sink.to_owned(), (first.seq, last.seq)),
             _ => self.leases.remove(sink),
@@ -151,15 +167,37 @@ impl Store {
         Ok(claim)
     }
 
-    /// Moves the sink forwards and counts what became of its samples.
-    pub fn settle(&mut self, sink: &str, done: Settlement, now: UnixNanos) -> Result<(), SpoolError> {
+    /// Makes a backlog of all that waits for the sink now, so that new frames need not wait behind it.
+    pub fn split(&mut self, sink: &str) -> Result<(), SpoolError> {
         let failed = self.sqlite();
-        self.leases.remove(sink);
+        let change = self.connection.transaction().map_err(&failed)?;
+        if let Some(id) = ledger::sink_id(&change, sink).map_err(&failed)? {
+            ledger::split(&change, id).map_err(&failed)?;
+        }
+        change.commit().map_err(failed)
+    }
+
+    /// Moves the sink forwards, counts what became of its samples, and keeps those that were refused.
+    pub fn settle(
+        &mut self,
+        sink: &str,
+        done: Settlement,
+        letters: &[DeadLetter],
+        now: UnixNanos,
+    ) -> Result<(), SpoolError> {
+        let failed = self.sqlite();
+        // A claim of another file: the one that it came from was damaged and is gone.
+        if self.leases.get(sink).is_none_or(|(_, last)| done.end.seq > *last) {
+            return Ok(());
+        }
         let change = self.connection.transaction().map_err(&failed)?;
         let id = ledger::sink_id(&change, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
         ledger::settle(&change, id, done, now).map_err(&failed)?;
-        change.commit().map_err(failed)
+        rejected::add(&change, id, letters, now).map_err(&failed)?;
+        change.commit().map_err(failed)?;
+        self.leases.remove(sink);
+        Ok(())
     }
 
     /// Notes why a sink does not deliver, and when it tries again; none once it does.
@@ -183,9 +221,10 @@ impl Store {
     }
 
     /// Gives free pages back to the filesystem, some at a time.
-    fn shrink(&self) -> rusqlite::Result<()> {
+    fn shrink(&self, used: u64) -> rusqlite::Result<()> {
         let free: i64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        if free < FEW_PAGES {
+        // Near the limit the next frames need them at once.
+        if free < FEW_PAGES || used > self.config.max_size / 8 * 7 {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::quarantine::{move_aside, with_suffix};
-use super::store::{Claim, Settlement, Store};
-use super::{Config, Frame, SpoolError};
+use super::store::{Claim, Lane, Settlement, Store};
+use super::{Config, DeadLetter, Frame, SpoolError};
 use crate::clock::Clock;
 use crate::metric::UnixNanos;
 
@@ -31,8 +31,9 @@ type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 enum Command {
     Append(Frame),
-    Claim { sink: String, samples: u64, reply: Reply<Claim> },
-    Settle { sink: String, done: Settlement, reply: Reply<()> },
+    Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
+    Split { sink: String, reply: Reply<()> },
+    Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
     Stop,
 }
@@ -54,12 +55,20 @@ impl Spool {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, JoinHandle<()>), SpoolError> {
         let lock = lock(&config)?;
-        let store = open(&config, &boot_id, &sinks, &*clock)?;
+        let store = match open(&config, &boot_id, &sinks, &*clock) {
+            Ok(store) => Some(store),
+            Err(error) if error.may_pass() => {
+                tracing::error!(%error, "the spool cannot be written; rows wait in memory");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let (commands, received) = sync_channel(QUEUE);
         let (announce, appended) = watch::channel(0);
         let refused = Arc::new(AtomicU64::new(0));
         let worker = Worker {
-            store: Some(store),
+            failing: store.is_none(),
+            store,
             config: config.clone(),
             boot_id,
             sinks,
@@ -68,7 +77,6 @@ impl Spool {
             refused: refused.clone(),
             waiting: VecDeque::new(),
             lost: 0,
-            failing: false,
             _lock: lock,
         };
         let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
@@ -91,15 +99,26 @@ impl Spool {
     }
 
     /// See [`Store::claim`].
-    pub async fn claim(&self, sink: &str, samples: u64) -> Result<Claim, SpoolError> {
+    pub async fn claim(&self, sink: &str, lane: Lane, samples: u64) -> Result<Claim, SpoolError> {
         let sink = sink.to_owned();
-        self.ask(|reply| Command::Claim { sink, samples, reply }).await
+        self.ask(|reply| Command::Claim { sink, lane, samples, reply }).await
+    }
+
+    /// See [`Store::split`].
+    pub async fn split(&self, sink: &str) -> Result<(), SpoolError> {
+        let sink = sink.to_owned();
+        self.ask(|reply| Command::Split { sink, reply }).await
     }
 
     /// See [`Store::settle`].
-    pub async fn settle(&self, sink: &str, done: Settlement) -> Result<(), SpoolError> {
+    pub async fn settle(
+        &self,
+        sink: &str,
+        done: Settlement,
+        letters: Vec<DeadLetter>,
+    ) -> Result<(), SpoolError> {
         let sink = sink.to_owned();
-        self.ask(|reply| Command::Settle { sink, done, reply }).await
+        self.ask(|reply| Command::Settle { sink, done, letters, reply }).await
     }
 
     /// See [`Store::note_trouble`].
@@ -146,22 +165,27 @@ fn lock(config: &Config) -> Result<File, SpoolError> {
 
 /// Opens the file; one that is damaged is moved aside and a new one begun.
 fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> Result<Store, SpoolError> {
-    let attempt = || {
+    let attempt = || -> Result<Store, SpoolError> {
         let mut store = Store::open(config.clone(), boot_id.to_owned())?;
         store.register(sinks)?;
         Ok(store)
     };
     match attempt() {
-        Err(error) if SpoolError::is_damage(&error) => {
-            let aside = move_aside(&config.path, clock.now())?;
-            tracing::error!(
-                spool = %config.path.display(), moved_to = %aside.display(), %error,
-                "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
-            );
+        Err(error) if error.is_damage() => {
+            set_aside(config, &error, clock)?;
             attempt()
         }
         opened => opened,
     }
+}
+
+fn set_aside(config: &Config, error: &SpoolError, clock: &dyn Clock) -> Result<(), SpoolError> {
+    let aside = move_aside(&config.path, clock.now())?;
+    tracing::error!(
+        spool = %config.path.display(), moved_to = %aside.display(), %error,
+        "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
+    );
+    Ok(())
 }
 
 struct Worker {
@@ -189,12 +213,16 @@ impl Worker {
                     self.waiting.push_back(frame);
                     self.keep();
                 }
-                Ok(Command::Claim { sink, samples, reply }) => {
-                    let answer = self.with_store(|store, _| store.claim(&sink, samples));
+                Ok(Command::Claim { sink, lane, samples, reply }) => {
+                    let answer = self.with_store(|store, _| store.claim(&sink, lane, samples));
                     let _ = reply.send(answer);
                 }
-                Ok(Command::Settle { sink, done, reply }) => {
-                    let answer = self.with_store(|store, now| store.settle(&sink, done, now));
+                Ok(Command::Split { sink, reply }) => {
+                    let answer = self.with_store(|store, _| store.split(&sink));
+                    let _ = reply.send(answer);
+                }
+                Ok(Command::Settle { sink, done, letters, reply }) => {
+                    let answer = self.with_store(|store, now| store.settle(&sink, done, &letters, now));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Trouble { sink, error, next }) => {
@@ -227,9 +255,14 @@ impl Worker {
         if let Err(error) = &result
             && error.is_damage()
         {
-            tracing::error!(%error, "the spool is damaged");
+            // The connection goes first: nothing of the old file may be written any more.
             self.store = None;
-            self.store = open(&self.config, &self.boot_id, &self.sinks, &*self.clock).ok();
+            let replaced = set_aside(&self.config, error, &*self.clock)
+                .and_then(|()| open(&self.config, &self.boot_id, &self.sinks, &*self.clock));
+            match replaced {
+                Ok(store) => self.store = Some(store),
+                Err(error) => tracing::error!(%error, "no new spool can be begun; rows wait in memory"),
+            }
         }
         result
     }

@@ -1,11 +1,14 @@
 //! With a real engine: a container's way from its start to its end, as this part tells it.
 //!
-//! It needs an engine at the usual socket, the `docker` client and a static `/bin/busybox`. Where no
+//! It needs an engine (at the usual socket, or where `DOCKER_HOST` says), the `docker` client and a static `/bin/busybox`. Where no
 //! engine answers it says so and tests nothing; on a build machine (`CI=true`) that is a failure.
 
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
 
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wildmatch::WildMatch;
 
@@ -14,6 +17,9 @@ use crate::containers::runtime::docker;
 use crate::containers::{Change, Config, ContainerId, Containers, Update};
 use crate::host::Host;
 use crate::metric::{Rows, Sample, Tags, Value};
+
+/// What a hostile user may write; it must arrive as it is.
+const LABEL: &str = "tier=a \"b\",\nc=d\\ 🐦";
 
 const IMAGE: &str = "dunlin-disc-busybox:1";
 
@@ -29,6 +35,19 @@ fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
 
 fn docker(arguments: &[&str]) -> String {
     run("docker", arguments).unwrap_or_else(|error| panic!("docker {arguments:?}: {error}"))
+}
+
+/// Runs the client without keeping the test from looking meanwhile.
+fn in_background(arguments: &[&str]) -> tokio::task::JoinHandle<Result<String, String>> {
+    let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    tokio::task::spawn_blocking(move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let ended = run("docker", &arguments);
+        if let Err(error) = &ended {
+            eprintln!("docker {arguments:?}: {error}");
+        }
+        ended
+    })
 }
 
 /// Whether there is an engine, and the image in it.
@@ -55,11 +74,29 @@ impl Drop for Container {
     }
 }
 
+/// A network of the test's own: another engine on this machine may take the usual bridge away.
+struct Network(String);
+
+impl Network {
+    fn new(name: &str) -> Self {
+        docker(&["network", "create", name]);
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = run("docker", &["network", "rm", &self.0]);
+    }
+}
+
 /// The containers of this machine, with the engine's task beside them.
 struct Watched {
     containers: Containers,
     updates: UnboundedReceiver<Update>,
     wants: UnboundedSender<ContainerId>,
+    watch: AsyncFd<OwnedFd>,
+    started: BTreeSet<ContainerId>,
 }
 
 impl Watched {
@@ -71,22 +108,32 @@ impl Watched {
             let _ = tell.send(update);
         });
         let task = tokio::spawn(following);
-        (Self { containers: Containers::new(config, host), updates, wants }, task)
+        let containers = Containers::new(config, host);
+        #[expect(
+            deprecated,
+            reason = "an OwnedFd keeps its descriptor open, which is all the unsafe one asks"
+        )]
+        let watch = AsyncFd::new(containers.watch().expect("inotify")).unwrap();
+        (Self { containers, updates, wants, watch, started: BTreeSet::new() }, task)
     }
 
     /// Goes on until `wanted` finds in the rows or changes what it looks for.
     async fn until<T>(&mut self, what: &str, wanted: impl Fn(&[Sample], &[Change]) -> Option<T>) -> T {
         let search = async {
             loop {
-                let pause = Duration::from_millis(100);
-                if let Ok(update) = tokio::time::timeout(pause, self.updates.recv()).await {
-                    self.containers.update(update.expect("the task lives"));
+                tokio::select! {
+                    update = self.updates.recv() => self.containers.update(update.expect("the task lives")),
+                    ready = self.watch.readable() => ready.unwrap().clear_ready(),
+                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
                 }
                 let at = SystemClock.monotonic();
                 let changes = self.containers.discover(false, at);
                 self.containers.begin_pass();
                 let mut rows = Rows::new(SystemClock.now(), Tags::default());
                 for id in self.containers.ids().cloned().collect::<Vec<_>>() {
+                    if self.containers.has_started(&id) && self.started.insert(id.clone()) {
+                        self.containers.forget_first(&id);
+                    }
                     self.containers.collect(&id, rows.time(), at, &mut rows);
                 }
                 self.containers.release(&mut rows);
@@ -116,6 +163,12 @@ impl Watched {
 
 fn config() -> Config {
     let mut config = Config { labels: vec![WildMatch::new("tier")], ..Config::default() };
+    // The client may have been told of another engine.
+    if let Some(socket) =
+        std::env::var("DOCKER_HOST").ok().as_deref().and_then(|host| host.strip_prefix("unix://"))
+    {
+        socket.clone_into(&mut config.docker.socket);
+    }
     config.docker.data_root = docker(&["info", "--format", "{{.DockerRootDir}}"]);
     config
 }
@@ -130,27 +183,34 @@ fn from_start_to_end() {
         let (first, second) = (format!("dunlin-disc-{}", std::process::id()), "dunlin-disc-renamed");
         let (mut watched, task) = Watched::new(config());
         watched.until("a first look", |_, _| Some(())).await;
-        let id = docker(&[
-            "run",
-            "-d",
-            "--name",
-            &first,
-            "--label",
-            "tier=a \"b\",\nc=d\\ 🐦",
-            "--label",
-            "secret=x",
-            "--memory",
-            "64m",
-            IMAGE,
-            "/bin/busybox",
-            "sleep",
-            "1000",
-        ]);
-        let container = Container(id);
+        let network = Network::new(&first);
+        let named = ["create", "--name", &first, "--network", &network.0];
+        let labelled = ["--label", LABEL, "--label", "secret=x", "--memory", "64m"];
+        let runs = [IMAGE, "/bin/busybox", "sleep", "1000"];
+        let container = Container(docker(&[&named[..], &labelled, &runs].concat()));
         let id = ContainerId::parse(&container.0).unwrap();
+        // It is looked at while it is being started.
+        let starting = in_background(&["start", id.as_str()]);
 
-        let row = watched.row("docker_container_mem", &first, "running").await;
-        assert_eq!(row.tags.get("tier"), Some("a \"b\",\nc=d\\ 🐦"));
+        // Its first rows have everything, although its cgroup was found before it began.
+        let first_rows = watched
+            .until("its first rows", |rows, _| {
+                // On a machine that takes ten seconds to start it, it has rows before it runs.
+                let is_its = |row: &&Sample| {
+                    row.tags.get("container_name") == Some(first.as_str())
+                        && row.tags.get("container_status") == Some("running")
+                };
+                Some(rows.iter().filter(is_its).cloned().collect::<Vec<_>>()).filter(|rows| !rows.is_empty())
+            })
+            .await;
+        starting.await.unwrap().unwrap();
+        for measurement in ["cpu", "mem", "net", "blkio", "status"] {
+            let name = format!("docker_container_{measurement}");
+            assert!(first_rows.iter().any(|row| row.measurement == *name), "{name}: {first_rows:?}");
+        }
+        let row = first_rows.iter().find(|row| row.measurement == *"docker_container_mem").unwrap();
+        assert_eq!(row.tags.get("container_name"), Some(first.as_str()));
+        assert_eq!(row.tags.get("tier"), LABEL.strip_prefix("tier="));
         assert_eq!(row.tags.get("secret"), None);
         assert_eq!(row.tags.get("container_image"), Some("dunlin-disc-busybox"));
         assert_eq!(row.tags.get("container_version"), Some("1"));
@@ -169,7 +229,7 @@ fn from_start_to_end() {
         away.docker.socket = "/run/dunlin-disc-nobody.sock".to_owned();
         let (mut blind, blind_task) = Watched::new(away);
         let row = blind.row("docker_container_mem", second, "running").await;
-        assert_eq!(row.tags.get("tier"), Some("a \"b\",\nc=d\\ 🐦"));
+        assert_eq!(row.tags.get("tier"), LABEL.strip_prefix("tier="));
         assert_eq!(row.tags.get("server_version"), None);
 
         docker(&["kill", id.as_str()]);
@@ -196,11 +256,19 @@ fn one_that_is_removed_at_once_keeps_its_name() {
         let name = format!("dunlin-disc-short-{}", std::process::id());
         let (mut watched, task) = Watched::new(config());
         watched.until("a first look", |_, _| Some(())).await;
-        let arguments = ["run", "--rm", "--name", &name, IMAGE, "/bin/busybox", "sh", "-c", "exit 3"];
-        let ended = tokio::task::spawn_blocking({
-            let arguments = arguments.map(str::to_owned);
-            move || run("docker", &arguments.each_ref().map(String::as_str))
-        });
+        let ended = in_background(&[
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--name",
+            &name,
+            IMAGE,
+            "/bin/busybox",
+            "sh",
+            "-c",
+            "exit 3",
+        ]);
         let row = watched.row("docker_container_status", &name, "exited").await;
         assert_eq!(row.fields.get("exitcode"), Some(&Value::I64(3)));
         assert!(ended.await.unwrap().is_err());

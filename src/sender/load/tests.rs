@@ -11,6 +11,7 @@ fn policy() -> Policy {
         batch_bytes: 1 << 20,
         flush_interval: Duration::ZERO,
         retry_max_delay: Duration::from_secs(1),
+        backfill_rate: None,
         max_age: Some(Duration::from_secs(10)),
         filter: Filter::new(&[], &["swap".into()]),
     }

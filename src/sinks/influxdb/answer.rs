@@ -25,8 +25,12 @@ struct Partial {
 /// `rows`: for each line of the body, the index of its row.
 pub(super) fn verdict(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
     match answer.meaning() {
+        // A portal's page instead of a server's answer: nothing is stored.
+        Meaning::Accepted if answer.body.trim_start().starts_with('<') => denied(answer),
         Meaning::Accepted => Delivery::accepted(),
         Meaning::TooLarge => Delivery::TooLarge { reason: answer.summary() },
+        // A proxy's own 400 says nothing about rows.
+        Meaning::Malformed if !is_influxdbs(&answer.body) => denied(answer),
         Meaning::Malformed => malformed(v3, answer, rows),
         // The write was queued for another node: stored, as far as we are concerned.
         Meaning::Busy if answer.body.contains("hinted handoff queue not empty") => Delivery::accepted(),
@@ -36,10 +40,19 @@ pub(super) fn verdict(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
         Meaning::Busy => {
             Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: false }
         }
-        Meaning::Denied => {
-            Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: true }
-        }
+        Meaning::Denied => denied(answer),
     }
+}
+
+fn denied(answer: &Answer) -> Delivery {
+    Delivery::Later { reason: answer.summary(), wait: answer.retry_after, denied: true }
+}
+
+/// Whether a refusal is in the words of InfluxDB or of a server that speaks its protocol.
+fn is_influxdbs(body: &str) -> bool {
+    let is_json = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body)
+        .is_ok_and(|map| ["error", "message"].iter().any(|key| map.contains_key(*key)));
+    is_json || ["parse", "partial write", "line protocol"].iter().any(|words| body.contains(words))
 }
 
 fn malformed(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
@@ -117,12 +130,25 @@ mod tests {
 
     #[test]
     fn a_parse_error_names_no_row() {
-        for body in ["{\"error\":\"unable to parse 'x'\"}", "", "dropped=1", "partial write: dropped=99"] {
+        for body in ["{\"error\":\"unable to parse 'x'\"}", "cannot parse line", "partial write: dropped=99"]
+        {
             let verdict = check(false, 400, body);
             assert!(matches!(verdict, Delivery::Malformed { .. }), "{body}: {verdict:?}");
         }
         let whole = r#"{"error":"parsing failed","data":{"original_line":"x","line_number":1,"error_message":"bad"}}"#;
         assert!(matches!(check(true, 400, whole), Delivery::Malformed { .. }));
+    }
+
+    #[test]
+    fn what_is_not_from_influxdb_is_no_verdict_on_rows() {
+        for (status, body) in [
+            (400, "<html>400 The plain HTTP request was sent to HTTPS port"),
+            (400, ""),
+            (200, "<!DOCTYPE html>Log in"),
+        ] {
+            let verdict = check(false, status, body);
+            assert!(matches!(verdict, Delivery::Later { denied: true, .. }), "{body}: {verdict:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{Config, Durability, Frame, SinkStatus, Status, WhenFull, decode};
+use crate::spool::{
+    Config, DeadLetter, Durability, Frame, Lane, SinkStatus, Status, WhenFull, decode, rejected,
+};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -58,7 +60,12 @@ impl Bench {
     fn settle(&mut self, sink: &str, seq: i64, offset: u64, delivered: u64) {
         let end = Position { seq, offset };
         let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0 };
-        self.store.settle(sink, done, seconds(0)).unwrap();
+        // Only what was claimed is settled.
+        let is_in = |frames: Vec<(i64, u64, u64)>| frames.iter().any(|(own, ..)| *own == seq);
+        if !is_in(self.claimed_of(sink, Lane::Live, u64::MAX)) {
+            assert!(is_in(self.claimed_of(sink, Lane::Backlog, u64::MAX)));
+        }
+        self.store.settle(sink, done, &[], seconds(0)).unwrap();
     }
 
     fn status(&self, sink: &str) -> SinkStatus {
@@ -70,7 +77,11 @@ impl Bench {
     }
 
     fn claimed(&mut self, sink: &str, samples: u64) -> Vec<(i64, u64, u64)> {
-        let claim = self.store.claim(sink, samples).unwrap();
+        self.claimed_of(sink, Lane::Live, samples)
+    }
+
+    fn claimed_of(&mut self, sink: &str, lane: Lane, samples: u64) -> Vec<(i64, u64, u64)> {
+        let claim = self.store.claim(sink, lane, samples).unwrap();
         claim.frames.iter().map(|frame| (frame.seq, frame.skip, frame.samples)).collect()
     }
 }
@@ -83,7 +94,7 @@ fn a_claim_gives_the_oldest_frames_until_they_hold_enough() {
     }
     assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
     assert_eq!(bench.claimed("a", 11), [(1, 0, 10), (2, 0, 10)]);
-    let claim = bench.store.claim("a", 1000).unwrap();
+    let claim = bench.store.claim("a", Lane::Live, 1000).unwrap();
     assert!(!claim.more);
     let rows = decode(&claim.frames[1].payload, claim.frames[1].first_time).unwrap();
     assert_eq!(rows.len(), 10);
@@ -104,6 +115,57 @@ fn what_is_settled_never_comes_back_also_within_a_frame() {
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.collected, a.delivered, a.pending), (20, 20, 0));
     assert_eq!((b.collected, b.delivered, b.pending), (20, 0, 20));
+}
+
+#[test]
+fn after_a_split_new_frames_do_not_wait_behind_the_backlog() {
+    let mut bench = bench(|_| {});
+    for second in 1..=3 {
+        bench.append(second, 10);
+    }
+    bench.settle("a", 1, 4, 4);
+    bench.store.split("a").unwrap();
+    bench.store.split("a").unwrap();
+    bench.append(4, 10);
+    assert_eq!(bench.claimed("a", 100), [(4, 0, 10)]);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 4, 10), (2, 0, 10), (3, 0, 10)]);
+    bench.settle("a", 4, 10, 10);
+    bench.settle("a", 2, 5, 11);
+    bench.store.split("a").unwrap();
+    bench.append(5, 10);
+    bench.store.split("a").unwrap();
+    assert_eq!(bench.status("a").pending, 25);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(2, 5, 10), (3, 0, 10)]);
+    bench.settle("a", 3, 10, 15);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(5, 0, 10)]);
+    bench.settle("a", 5, 10, 10);
+    let sink = bench.status("a");
+    assert_eq!((sink.collected, sink.delivered, sink.pending), (50, 50, 0));
+}
+
+#[test]
+fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 3);
+    let letters: Vec<_> = frame(1, 3)
+        .samples
+        .into_iter()
+        .map(|sample| DeadLetter { sample, reason: "field type conflict".into() })
+        .collect();
+    let end = Position { seq: 1, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0 };
+    bench.claimed("a", 3);
+    bench.store.settle("a", done, &letters, seconds(9)).unwrap();
+    assert_eq!(bench.status("a").rejected, 3);
+    let path = bench.folder.path().join("spool.db");
+    let found = rejected::read(&path, Some("a")).unwrap();
+    assert_eq!(found.iter().map(|one| one.letter.clone()).collect::<Vec<_>>(), letters);
+    assert_eq!((found[0].sink.as_str(), found[0].at), ("a", seconds(9)));
+    assert!(rejected::read(&path, Some("b")).unwrap().is_empty());
+    assert_eq!(rejected::purge(&path, Some("b")).unwrap(), 0);
+    assert_eq!(rejected::purge(&path, None).unwrap(), 3);
+    assert!(rejected::read(&path, None).unwrap().is_empty());
+    assert_eq!(bench.status("a").rejected, 3);
 }
 
 #[test]
@@ -131,7 +193,7 @@ fn a_new_sink_begins_with_the_next_frame_and_a_removed_one_keeps_its_backlog() {
     assert_eq!((c.collected, c.pending), (10, 10));
     bench.store.register(&["a".into(), "b".into(), "c".into()]).unwrap();
     bench.append(3, 10);
-    assert_eq!(bench.claimed("a", 1), [(1, 0, 10)]);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 1), [(1, 0, 10)]);
     bench.settle("a", 1, 10, 10);
     assert_eq!(bench.claimed("a", 100), [(3, 0, 10)]);
     assert_eq!(bench.status("a").collected, 20);
@@ -149,6 +211,44 @@ fn the_size_limit_holds_and_what_it_pushes_out_is_counted() {
     assert!(bench.status("a").dropped > 0);
     assert!(status.bytes < (1 << 20) + (5 << 20), "file and log: {}", status.bytes);
     assert_eq!(bench.claimed("a", 1)[0].0, 201 - i64::try_from(frames).unwrap());
+}
+
+#[test]
+fn a_full_backlog_gets_coarser_and_stays_whole() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.max_age = Duration::from_secs(1_000_000);
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=400 {
+        bench.append(second, 200);
+    }
+    let ticks: Vec<i64> =
+        bench.store.claim("a", Lane::Live, u64::MAX).unwrap().frames.iter().map(|frame| frame.seq).collect();
+    let sink = bench.status("a");
+    assert_eq!(sink.dropped, 0);
+    assert_eq!(sink.thinned, (400 - ticks.len() as u64) * 200);
+    // Sequence numbers are the ticks here: no gap is longer than the coarsest that was needed.
+    let gaps: Vec<i64> = ticks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(ticks[0] <= 8 && *ticks.last().unwrap() == 400, "{ticks:?}");
+    assert!(gaps.iter().all(|gap| *gap <= 8), "{ticks:?}");
+    let old = ticks.iter().filter(|tick| **tick <= 100);
+    assert!(old.clone().all(|tick| tick % 2 == 0), "{ticks:?}");
+}
+
+#[test]
+fn events_are_never_thinned() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=200 {
+        let mut frame = frame(second, 200);
+        frame.events = second == 7;
+        bench.store.append(&frame, seconds(second)).unwrap();
+    }
+    assert!(bench.claimed("a", u64::MAX).iter().any(|(seq, _, _)| *seq == 7));
+    assert!(bench.status("a").thinned > 0);
 }
 
 #[test]
@@ -179,12 +279,80 @@ fn drop_newest_keeps_what_is_there() {
 }
 
 #[test]
+fn drop_newest_lets_new_frames_have_the_room_of_delivered_ones() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::DropNewest;
+        config.keep_delivered = Duration::from_secs(1_000_000);
+    });
+    for second in 1..=100 {
+        bench.append(second, 200);
+        bench.settle("a", second, 200, 200);
+        bench.settle("b", second, 200, 200);
+    }
+    assert_eq!((bench.status("a").delivered, bench.status("a").dropped), (20_000, 0));
+}
+
+#[test]
+fn a_range_whose_frames_are_gone_holds_nothing_back() {
+    let mut bench = bench(|config| {
+        config.max_size = 1 << 20;
+        config.when_full = WhenFull::Thin;
+    });
+    for second in 1..=101 {
+        bench.append(second, 200);
+    }
+    for sink in ["a", "b"] {
+        bench.store.split(sink).unwrap();
+    }
+    for second in 102..=200 {
+        bench.append(second, 200);
+    }
+    for sink in ["a", "b"] {
+        for lane in [Lane::Backlog, Lane::Live] {
+            let frames = bench.claimed_of(sink, lane, u64::MAX);
+            let (last, _, samples) = *frames.last().unwrap();
+            bench.settle(sink, last, samples, samples * frames.len() as u64);
+        }
+    }
+    bench.append(400, 1);
+    let status = Status::read(&bench.folder.path().join("spool.db")).unwrap();
+    assert_eq!(status.frames, 1);
+}
+
+#[test]
+fn a_claim_of_a_file_that_is_gone_settles_nothing_in_the_new_one() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    let end = Position { seq: 500, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 5000, rejected: 0, expired: 0 };
+    bench.store.settle("a", done, &[], seconds(0)).unwrap();
+    bench.claimed("a", 10);
+    bench.store.settle("a", done, &[], seconds(0)).unwrap();
+    assert_eq!((bench.status("a").delivered, bench.status("a").pending), (0, 10));
+}
+
+#[test]
+fn a_clock_that_is_set_forwards_expires_nothing() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.append(900_000, 10);
+    let mut old = frame(900_001, 10);
+    old.monotonic = Monotonic(Duration::from_secs(4000));
+    assert_eq!(bench.status("a").expired, 0);
+    bench.store.append(&old, seconds(900_001)).unwrap();
+    assert_eq!((bench.status("a").expired, bench.status("a").pending), (20, 10));
+}
+
+#[test]
 fn what_is_too_old_expires_and_is_counted() {
     let mut bench = bench(|_| {});
     bench.append(1, 10);
     bench.settle("a", 1, 4, 4);
     bench.append(2, 10);
-    bench.append(4000, 10);
+    let mut late = frame(4000, 10);
+    late.monotonic = Monotonic(Duration::from_secs(4000));
+    bench.store.append(&late, seconds(4000)).unwrap();
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.delivered, a.expired, a.pending), (4, 16, 10));
     assert_eq!((b.delivered, b.expired, b.pending), (0, 20, 10));

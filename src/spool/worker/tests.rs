@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::Spool;
 use crate::clock::SystemClock;
 use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{Config, Durability, Frame, SpoolError, Status, WhenFull};
+use crate::spool::{Config, Durability, Frame, Lane, SpoolError, Status, WhenFull};
 
 fn config(folder: &std::path::Path) -> Config {
     Config {
@@ -74,8 +74,8 @@ async fn a_sink_hears_of_a_frame_and_claims_it() {
     let mut appended = spool.appended();
     spool.append(frame());
     appended.changed().await.unwrap();
-    assert_eq!(spool.claim("a", 10).await.unwrap().frames.len(), 1);
-    assert!(matches!(spool.claim("x", 10).await, Err(SpoolError::UnknownSink(_))));
+    assert_eq!(spool.claim("a", Lane::Live, 10).await.unwrap().frames.len(), 1);
+    assert!(matches!(spool.claim("x", Lane::Live, 10).await, Err(SpoolError::UnknownSink(_))));
     spool.note_trouble("a", Some("refused".into()), Some(UnixNanos(5)));
     spool.stop();
     thread.join().unwrap();

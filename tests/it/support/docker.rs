@@ -1,7 +1,7 @@
 //! A real `dockerd` with folders, a socket and a network of its own, beside any other one.
 //!
-//! Its image is one static busybox. It makes no firewall rules and no default bridge, so that
-//! nothing of the machine's own Docker is touched. `live-restore` lets containers go on while it is
+//! Its image is one static busybox. It has a network namespace of its own, makes no firewall rules
+//! and no default bridge, so that nothing of the machine's own Docker is touched. `live-restore` lets containers go on while it is
 //! stopped. Containers are removed with their value, everything else with the daemon's.
 
 use std::fs;
@@ -58,7 +58,10 @@ impl Docker {
     /// Starts it (again).
     pub(crate) fn resume(&self) {
         let folder = self.folder.path();
-        let mut command = Command::new("dockerd");
+        // In a network of its own: without one, `--bridge=none` would take away the bridge of the
+        // machine's own Docker.
+        let mut command = Command::new("unshare");
+        command.args(["--net", "dockerd"]);
         let flags = ["--live-restore", "--bridge=none", "--iptables=false", "--ip6tables=false"];
         command.args(flags).arg("--ip-masq=false");
         command.arg("--data-root").arg(self.data_root()).arg("--exec-root").arg(folder.join("exec"));

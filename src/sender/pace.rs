@@ -1,0 +1,92 @@
+//! Pure: when a sink may be sent new rows, and when its backlog.
+//!
+//! New rows wait up to the flush interval after the last ones, to go together with others. The
+//! backlog may be held to a number of bytes per second; each claim of it is paid for afterwards.
+
+use std::time::Duration;
+
+use crate::metric::Monotonic;
+
+/// When the two lanes are due.
+#[derive(Debug)]
+pub(super) struct Pace {
+    flush_interval: Duration,
+    /// Bytes per second.
+    backfill_rate: Option<u64>,
+    live_from: Monotonic,
+    backlog_from: Monotonic,
+}
+
+impl Pace {
+    /// Both are due at once.
+    pub(super) fn new(flush_interval: Duration, backfill_rate: Option<u64>) -> Self {
+        let start = Monotonic::default();
+        Self { flush_interval, backfill_rate, live_from: start, backlog_from: start }
+    }
+
+    pub(super) fn live_is_due(&self, now: Monotonic) -> bool {
+        now >= self.live_from
+    }
+
+    pub(super) fn backlog_is_due(&self, now: Monotonic) -> bool {
+        now >= self.backlog_from
+    }
+
+    /// All new rows were sent.
+    pub(super) fn sent_live(&mut self, now: Monotonic) {
+        self.live_from = Monotonic(now.0.saturating_add(self.flush_interval));
+    }
+
+    /// So many bytes of the backlog were claimed.
+    pub(super) fn sent_backlog(&mut self, now: Monotonic, bytes: u64) {
+        if let Some(rate) = self.backfill_rate {
+            let micros = bytes.saturating_mul(1_000_000) / rate.max(1);
+            self.backlog_from = Monotonic(now.0.saturating_add(Duration::from_micros(micros)));
+        }
+    }
+
+    /// How long until a lane becomes due that is not; none if both are.
+    pub(super) fn next(&self, now: Monotonic) -> Option<Duration> {
+        let waits = [self.live_from.since(now), self.backlog_from.since(now)];
+        waits.into_iter().filter(|wait| !wait.is_zero()).min()
+    }
+
+    /// New rows are to be sent at once.
+    pub(super) fn hurry(&mut self) {
+        self.live_from = Monotonic::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Pace;
+    use crate::metric::Monotonic;
+
+    fn at(millis: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn new_rows_wait_for_others() {
+        let mut pace = Pace::new(Duration::from_secs(1), None);
+        assert!(pace.live_is_due(at(0)));
+        pace.sent_live(at(500));
+        assert!(!pace.live_is_due(at(1499)) && pace.live_is_due(at(1500)));
+        assert_eq!(pace.next(at(1400)), Some(Duration::from_millis(100)));
+        pace.hurry();
+        assert!(pace.live_is_due(at(600)));
+        assert_eq!(pace.next(at(600)), None);
+    }
+
+    #[test]
+    fn the_backlog_keeps_to_its_rate() {
+        let mut pace = Pace::new(Duration::ZERO, Some(1000));
+        pace.sent_backlog(at(0), 250);
+        assert!(!pace.backlog_is_due(at(249)) && pace.backlog_is_due(at(250)));
+        let mut free = Pace::new(Duration::ZERO, None);
+        free.sent_backlog(at(0), u64::MAX);
+        assert!(free.backlog_is_due(at(0)));
+    }
+}

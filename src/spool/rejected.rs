@@ -1,0 +1,90 @@
+//! The dead letters: rows that a server refused for good, with its reason. Bounded; a look into them
+//! needs no agent.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::{SpoolError, decode, encode, schema};
+use crate::metric::{Sample, UnixNanos};
+
+/// So many are kept, the newest.
+const MOST: i64 = 10_000;
+/// No reason is kept longer.
+const LONGEST_REASON: usize = 1_000;
+
+/// A row that was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// The row.
+    pub sample: Sample,
+    /// Why, in the server's words.
+    pub reason: String,
+}
+
+/// A row that was refused, as it is found again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    /// The sink that it was for.
+    pub sink: String,
+    /// When the server refused it.
+    pub at: UnixNanos,
+    /// The row and the reason.
+    pub letter: DeadLetter,
+}
+
+/// Adds letters; the oldest make room.
+pub(super) fn add(
+    change: &Transaction<'_>,
+    sink: i64,
+    letters: &[DeadLetter],
+    now: UnixNanos,
+) -> rusqlite::Result<()> {
+    let mut insert = change.prepare_cached(
+        "INSERT INTO rejected (sink, rejected_at, reason, time, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for letter in letters {
+        let reason: String = letter.reason.chars().take(LONGEST_REASON).collect();
+        let payload = encode(std::slice::from_ref(&letter.sample));
+        insert.execute(params![sink, now.0, reason, letter.sample.time.0, payload])?;
+    }
+    if !letters.is_empty() {
+        change.execute("DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?1", [MOST])?;
+    }
+    Ok(())
+}
+
+/// The dead letters of a spool, oldest first, of one sink or of all. Those that cannot be read are
+/// left out.
+pub fn read(path: &Path, sink: Option<&str>) -> Result<Vec<Rejected>, SpoolError> {
+    let connection = schema::open_to_read(path)?;
+    all(&connection, sink).map_err(|source| SpoolError::Sqlite { path: path.to_owned(), source })
+}
+
+fn all(connection: &Connection, sink: Option<&str>) -> rusqlite::Result<Vec<Rejected>> {
+    let mut statement = connection.prepare(
+        "SELECT name, rejected_at, reason, time, payload FROM rejected JOIN sinks ON sinks.id = sink
+         WHERE ?1 IS NULL OR name = ?1 ORDER BY rejected.id",
+    )?;
+    let mut rows = statement.query([sink])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let payload: Vec<u8> = row.get(4)?;
+        if let Ok(samples) = decode(&payload, UnixNanos(row.get(3)?))
+            && let Some(sample) = samples.into_iter().next()
+        {
+            let letter = DeadLetter { sample, reason: row.get(2)? };
+            found.push(Rejected { sink: row.get(0)?, at: UnixNanos(row.get(1)?), letter });
+        }
+    }
+    Ok(found)
+}
+
+/// Forgets the dead letters of one sink or of all; gives how many there were. The count of rejected
+/// rows stays.
+pub fn purge(path: &Path, sink: Option<&str>) -> Result<usize, SpoolError> {
+    schema::open_to_read(path)?;
+    let connection = schema::open_to_change(path)?;
+    let purge = "DELETE FROM rejected WHERE ?1 IS NULL OR sink = (SELECT id FROM sinks WHERE name = ?1)";
+    connection.execute(purge, [sink]).map_err(|source| SpoolError::Sqlite { path: path.to_owned(), source })
+}

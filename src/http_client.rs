@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::settings::Section;
 
+mod authorization;
+mod compression;
 mod settings;
 
+pub use compression::Compression;
 pub use settings::HttpConfig;
 
 /// Bytes of an answer that are read.
@@ -26,7 +29,7 @@ pub struct HttpClient {
     client: reqwest::Client,
     headers: HeaderMap,
     timeout: Duration,
-    gzip: bool,
+    compression: Compression,
 }
 
 /// What a server answered.
@@ -69,16 +72,21 @@ impl Answer {
 
     /// Status and body in one line, for people.
     pub fn summary(&self) -> String {
-        let words: Vec<&str> = self.body.split_whitespace().collect();
-        let text: String = words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect();
+        let text = one_line(&self.body);
         let hint = match self.status {
             300..=399 => ": redirects are not followed; set the final URL",
             401 | 403 => ": check the token or password and its rights",
-            404 => ": check the URL and that the database, bucket and organisation exist",
+            404 => ": check the URL, and that what it names exists",
             _ => "",
         };
         format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
     }
+}
+
+/// A server's words as one line of bounded length.
+pub fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect()
 }
 
 impl HttpClient {
@@ -86,12 +94,10 @@ impl HttpClient {
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
         let mut request =
             self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
-        let body = if self.gzip && !body.is_empty() {
-            request = request.header("content-encoding", "gzip");
-            gzip(&body)
-        } else {
-            body
-        };
+        let (encoding, body) = self.compression.apply(body);
+        if let Some(encoding) = encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
         let mut response = request.body(Bytes::from(body)).send().await.map_err(reason)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
@@ -121,14 +127,6 @@ fn parse_retry_after(text: &str, server_date: Option<&str>) -> Option<Duration> 
         until.duration_since(now).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    use std::io::Write;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-    // Writing into memory does not fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default()
 }
 
 /// Why a request failed, with its causes and without the URL, which may hold a password.

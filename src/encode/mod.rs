@@ -3,6 +3,7 @@
 //! Whatever a container is named, a row stays one row with the fields it has: every format escapes
 //! or replaces what would end a name, a value or a line.
 
+pub mod base64;
 pub mod json;
 pub mod line;
 pub mod table;

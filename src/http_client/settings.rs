@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HttpClient, headers};
+use super::{Compression, HttpClient, headers};
 use crate::settings::Section;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -12,12 +12,14 @@ pub struct HttpConfig;
 
 impl HttpConfig {
     /// Reads `timeout`, `compression`, `proxy`, `headers` and `tls`. None if the file has mistakes
-    /// there; they are noted.
-    pub fn client(section: &Section<'_>) -> Option<HttpClient> {
+    /// there; they are noted. `compressions` are those that the server may understand, the default
+    /// first.
+    pub fn client(section: &Section<'_>, compressions: &[(&str, Compression)]) -> Option<HttpClient> {
         // Without this, building a client that may speak TLS panics. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = section.duration("timeout", 30 * SECOND, SECOND / 10..=600 * SECOND);
-        let gzip = section.choice("compression", true, &[("gzip", true), ("none", false)]);
+        let default = compressions.first().map_or(Compression::None, |(_, first)| *first);
+        let compression = section.choice("compression", default, compressions);
         let own = section.section("headers");
         let headers = headers(&own);
         let mut builder = reqwest::Client::builder()
@@ -41,7 +43,7 @@ impl HttpConfig {
         builder = with_tls(builder, &tls);
         tls.finish();
         match builder.build() {
-            Ok(client) => Some(HttpClient { client, headers, timeout, gzip }),
+            Ok(client) => Some(HttpClient { client, headers, timeout, compression }),
             Err(error) => {
                 section.mistake("tls", format!("cannot be used: {}", super::reason(error)));
                 None

@@ -21,10 +21,11 @@ use tokio::sync::watch;
 use self::backoff::Backoff;
 use self::load::Load;
 use self::pace::Pace;
-use self::settle::{Step, WaitFor, decide};
+use self::settle::{Settled, Step, WaitFor, decide};
 use crate::clock::Clock;
+use crate::metric::Sample;
 use crate::shutdown::Stop;
-use crate::sinks::Configured;
+use crate::sinks::{Configured, Rejection};
 use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
@@ -60,6 +61,8 @@ enum Went {
     Through { more: bool },
     /// The sink is in trouble after some of it.
     Stuck { reason: String, wait: WaitFor },
+    /// The server wants nothing more.
+    Gone { reason: String },
 }
 
 /// What became of the rows that were sent so far.
@@ -68,7 +71,20 @@ struct Tally {
     sent: usize,
     delivered: u64,
     rejected: u64,
+    expired: u64,
     letters: Vec<DeadLetter>,
+}
+
+impl Tally {
+    fn add(&mut self, request: &[Sample], settled: Settled) {
+        self.sent = self.sent.saturating_add(request.len());
+        self.delivered = self.delivered.saturating_add(settled.delivered);
+        self.rejected = self.rejected.saturating_add(settled.rejections());
+        self.expired = self.expired.saturating_add(settled.expired);
+        let letter =
+            |Rejection { index, reason }| Some(DeadLetter { sample: request.get(index)?.clone(), reason });
+        self.letters.extend(settled.rejected.into_iter().filter_map(letter));
+    }
 }
 
 impl Sender {
@@ -108,6 +124,7 @@ impl Sender {
                     }
                     self.wait_out(&reason, wait).await;
                 }
+                Ok(Went::Gone { reason }) => return self.wait_for_the_end(&reason).await,
                 Err(SpoolError::Stopped) => return,
                 Err(error) => {
                     tracing::warn!(sink = self.sink.name, %error, "the spool could not be read");
@@ -166,12 +183,13 @@ impl Sender {
             filtered: passed.filtered,
             delivered: tally.delivered,
             rejected,
-            expired: passed.expired,
+            expired: passed.expired.saturating_add(tally.expired),
         };
         self.settle(settlement, tally.letters).await?;
         if tally.delivered > 0 {
             self.note_delivery();
-            if std::mem::take(&mut self.behind) && more {
+            // A sink that judges age by itself gets its rows in order.
+            if std::mem::take(&mut self.behind) && more && !self.sink.sink.judges_age() {
                 self.spool.split(&self.sink.name).await?;
             }
         }
@@ -206,16 +224,10 @@ impl Sender {
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
             match decide(self.sink.sink.deliver(request).await, request.len()) {
-                Step::Settled { delivered, rejected, unnamed, reason } => {
-                    self.report_rejected(&rejected, unnamed, reason.as_deref());
-                    tally.letters.extend(rejected.iter().filter_map(|rejection| {
-                        let sample = request.get(rejection.index)?.clone();
-                        Some(DeadLetter { sample, reason: rejection.reason.clone() })
-                    }));
-                    tally.sent = tally.sent.saturating_add(request.len());
-                    tally.delivered = tally.delivered.saturating_add(delivered);
-                    tally.rejected =
-                        tally.rejected.saturating_add(rejected.len() as u64).saturating_add(unnamed);
+                Step::Settled(settled) => {
+                    self.report_rejected(&settled);
+                    let delivered = settled.delivered;
+                    tally.add(request, settled);
                     ends.retain(|end| *end > tally.sent);
                     if delivered > 0 {
                         self.note_delivery();
@@ -234,6 +246,7 @@ impl Sender {
                     ends.push(tally.sent.saturating_add(half));
                 }
                 Step::Wait { reason, failure } => return Some(Went::Stuck { reason, wait: failure }),
+                Step::Stop { reason } => return Some(Went::Gone { reason }),
             }
         }
         None
@@ -249,9 +262,10 @@ impl Sender {
         }
     }
 
-    fn report_rejected(&self, rejected: &[crate::sinks::Rejection], unnamed: u64, reason: Option<&str>) {
-        let count = (rejected.len() as u64).saturating_add(unnamed);
-        let reason = rejected.first().map(|rejection| rejection.reason.as_str()).or(reason);
+    fn report_rejected(&self, settled: &Settled) {
+        let count = settled.rejections();
+        let named = settled.rejected.first().map(|rejection| rejection.reason.as_str());
+        let reason = named.or(settled.reason.as_deref());
         if count > 0 {
             let reason = reason.unwrap_or_default();
             tracing::error!(sink = self.sink.name, rows = count, reason, "the server rejected rows for good");
@@ -282,6 +296,13 @@ impl Sender {
             () = tokio::time::sleep(delay) => {}
             () = flush => {}
         }
+    }
+
+    /// Nothing is to be sent any more; rows stay in the spool as long as it keeps them.
+    async fn wait_for_the_end(&mut self, reason: &str) {
+        tracing::error!(sink = self.sink.name, reason, "delivers nothing more until dunlin is restarted");
+        self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), None);
+        self.stop.asked().await;
     }
 
     /// Waits until there is something to do: a new frame, or the time for those that are there.

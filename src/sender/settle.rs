@@ -6,13 +6,35 @@ use crate::sinks::{Delivery, Rejection};
 /// What is to be done with a request's rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// They are settled: so many delivered, these rejected (places within the request), and so many
-    /// more rejected of which nobody said which.
-    Settled { delivered: u64, rejected: Vec<Rejection>, unnamed: u64, reason: Option<String> },
+    /// They are settled.
+    Settled(Settled),
     /// Send the first half, then the second. `learn`: no request shall be as large again.
     Halve { learn: bool },
     /// Stop here and wait.
     Wait { reason: String, failure: WaitFor },
+    /// Stop here for good.
+    Stop { reason: String },
+}
+
+/// What became of the rows of a request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) delivered: u64,
+    /// Too old to be sent.
+    pub(super) expired: u64,
+    /// Places within the request.
+    pub(super) rejected: Vec<Rejection>,
+    /// More of them, of which nobody said which.
+    pub(super) unnamed: u64,
+    /// Why those were.
+    pub(super) reason: Option<String>,
+}
+
+impl Settled {
+    /// All that were rejected.
+    pub(super) fn rejections(&self) -> u64 {
+        (self.rejected.len() as u64).saturating_add(self.unnamed)
+    }
 }
 
 /// How the wait is to be.
@@ -34,22 +56,31 @@ pub(super) fn decide(delivery: Delivery, rows: usize) -> Step {
         Delivery::Accepted { mut rejected } => {
             rejected.retain(|rejection| rejection.index < rows);
             let delivered = (rows - rejected.len().min(rows)) as u64;
-            Step::Settled { delivered, rejected, unnamed: 0, reason: None }
+            Step::Settled(Settled { delivered, rejected, ..Settled::default() })
         }
         Delivery::PartlyAccepted { rejected, reason } => {
             let rejected = rejected.min(rows);
             let delivered = (rows - rejected) as u64;
-            Step::Settled { delivered, rejected: Vec::new(), unnamed: rejected as u64, reason: Some(reason) }
+            let unnamed = rejected as u64;
+            Step::Settled(Settled { delivered, unnamed, reason: Some(reason), ..Settled::default() })
+        }
+        Delivery::PartlyExpired { expired, mut rejected } => {
+            rejected.retain(|rejection| rejection.index < rows);
+            let others = rows - rejected.len().min(rows);
+            let expired = expired.min(others);
+            let delivered = (others - expired) as u64;
+            Step::Settled(Settled { delivered, expired: expired as u64, rejected, ..Settled::default() })
         }
         Delivery::Malformed { .. } if rows > 1 => Step::Halve { learn: false },
         Delivery::TooLarge { .. } if rows > 1 => Step::Halve { learn: true },
         Delivery::Malformed { reason } | Delivery::TooLarge { reason } => {
             let rejected = vec![Rejection { index: 0, reason }];
-            Step::Settled { delivered: 0, rejected, unnamed: 0, reason: None }
+            Step::Settled(Settled { rejected, ..Settled::default() })
         }
         Delivery::Later { reason, wait, denied } => {
             Step::Wait { reason, failure: WaitFor { asked: wait, denied } }
         }
+        Delivery::Gone { reason } => Step::Stop { reason },
     }
 }
 
@@ -57,13 +88,14 @@ pub(super) fn decide(delivery: Delivery, rows: usize) -> Step {
 mod tests {
     use std::time::Duration;
 
-    use super::{Step, WaitFor, decide};
+    use super::{Settled, Step, WaitFor, decide};
     use crate::sinks::{Delivery, Rejection};
 
     fn settled(delivered: u64, rejected: &[usize], unnamed: u64) -> Step {
         let rejection = |index: &usize| Rejection { index: *index, reason: "bad".into() };
         let reason = (unnamed > 0).then(|| "bad".to_owned());
-        Step::Settled { delivered, rejected: rejected.iter().map(rejection).collect(), unnamed, reason }
+        let rejected = rejected.iter().map(rejection).collect();
+        Step::Settled(Settled { delivered, expired: 0, rejected, unnamed, reason })
     }
 
     #[test]
@@ -71,6 +103,10 @@ mod tests {
         let reason = || "bad".to_owned();
         let named = |index| Delivery::Accepted { rejected: vec![Rejection { index, reason: reason() }] };
         let later = Delivery::Later { reason: reason(), wait: Some(Duration::from_secs(1)), denied: true };
+        let bad = |index| Rejection { index, reason: reason() };
+        let aged = |delivered, expired, rejected| {
+            Step::Settled(Settled { delivered, expired, rejected, ..Settled::default() })
+        };
         let wait = WaitFor { asked: Some(Duration::from_secs(1)), denied: true };
         for (delivery, rows, expected) in [
             (Delivery::accepted(), 5, settled(5, &[], 0)),
@@ -78,6 +114,10 @@ mod tests {
             (named(9), 5, settled(5, &[], 0)),
             (Delivery::PartlyAccepted { rejected: 2, reason: reason() }, 5, settled(3, &[], 2)),
             (Delivery::PartlyAccepted { rejected: 9, reason: reason() }, 5, settled(0, &[], 5)),
+            (Delivery::PartlyExpired { expired: 2, rejected: vec![] }, 5, aged(3, 2, vec![])),
+            (Delivery::PartlyExpired { expired: 9, rejected: vec![] }, 5, aged(0, 5, vec![])),
+            (Delivery::PartlyExpired { expired: 9, rejected: vec![bad(1)] }, 5, aged(0, 4, vec![bad(1)])),
+            (Delivery::Gone { reason: reason() }, 5, Step::Stop { reason: reason() }),
             (Delivery::Malformed { reason: reason() }, 5, Step::Halve { learn: false }),
             (Delivery::Malformed { reason: reason() }, 1, settled(0, &[0], 0)),
             (Delivery::TooLarge { reason: reason() }, 5, Step::Halve { learn: true }),

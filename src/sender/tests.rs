@@ -11,7 +11,10 @@ use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull}
 /// A server that answers as its script says.
 type Script = Arc<Mutex<dyn FnMut(&[u64]) -> Delivery + Send>>;
 
-struct Scripted(Script);
+struct Scripted {
+    script: Script,
+    judges_age: bool,
+}
 
 fn numbers(samples: &[Sample]) -> Vec<u64> {
     let number = |sample: &Sample| match sample.fields.get("number") {
@@ -23,8 +26,12 @@ fn numbers(samples: &[Sample]) -> Vec<u64> {
 
 impl Sink for Scripted {
     fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
-        let answer = (self.0.lock().unwrap())(&numbers(samples));
+        let answer = (self.script.lock().unwrap())(&numbers(samples));
         Box::pin(async move { answer })
+    }
+
+    fn judges_age(&self) -> bool {
+        self.judges_age
     }
 }
 
@@ -36,6 +43,10 @@ struct Bench {
 }
 
 fn start(policy: Policy, script: impl FnMut(&[u64]) -> Delivery + Send + 'static) -> Bench {
+    start_sink(policy, Scripted { script: Arc::new(Mutex::new(script)), judges_age: false })
+}
+
+fn start_sink(policy: Policy, sink: Scripted) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let config = spool::Config {
         path: folder.path().join("spool.db"),
@@ -47,8 +58,7 @@ fn start(policy: Policy, script: impl FnMut(&[u64]) -> Delivery + Send + 'static
     };
     let clock = Arc::new(SystemClock);
     let (spool, _) = Spool::start(config, "boot".into(), vec!["a".into()], clock.clone()).unwrap();
-    let sink = Box::new(Scripted(Arc::new(Mutex::new(script))));
-    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink };
+    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink: Box::new(sink) };
     let (stopper, stop) = channel();
     let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop).run());
     Bench { folder, spool, stopper, task }
@@ -180,6 +190,33 @@ async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_no_more_is_not_asked_again() {
+    let requests = Arc::new(Mutex::new(0));
+    let count = requests.clone();
+    let bench = start(policy(), move |_| {
+        *count.lock().unwrap() += 1;
+        Delivery::Gone { reason: "410".into() }
+    });
+    bench.append(0..10);
+    bench.until(|sink| sink.pending == 10 && sink.last_error.is_some()).await;
+    bench.append(10..20);
+    let sink = bench.until(|sink| sink.pending == 20).await;
+    assert_eq!((sink.rejected, sink.expired, *requests.lock().unwrap()), (0, 0, 1));
+    bench.stopper.stop();
+    tokio::time::timeout(Duration::from_secs(5), bench.task).await.unwrap().unwrap();
+    assert_eq!(*requests.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_a_sink_finds_too_old_is_counted_as_expired() {
+    let bench =
+        start(policy(), |rows| Delivery::PartlyExpired { expired: rows.len() / 4, rejected: Vec::new() });
+    bench.append(0..100);
+    let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
+    assert_eq!((sink.delivered, sink.expired, sink.rejected), (75, 25, 0));
+}
+
+#[tokio::test]
 async fn after_an_outage_new_rows_go_before_the_backlog() {
     let seen = Arc::new(Mutex::new((false, Vec::new())));
     let log = seen.clone();
@@ -206,4 +243,29 @@ async fn after_an_outage_new_rows_go_before_the_backlog() {
     let (backlog, new): (Vec<u64>, Vec<u64>) = log.1.iter().partition(|number| **number < 1000);
     assert_eq!(backlog, (0..1000).collect::<Vec<_>>());
     assert_eq!(new, (1000..1010).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_sink_that_judges_age_gets_its_rows_in_order() {
+    let seen = Arc::new(Mutex::new((false, Vec::new())));
+    let log = seen.clone();
+    let script = move |rows: &[u64]| {
+        let mut log = log.lock().unwrap();
+        if !log.0 {
+            return Delivery::later("down");
+        }
+        log.1.extend_from_slice(rows);
+        Delivery::accepted()
+    };
+    let small = Policy { batch_samples: 10, ..policy() };
+    let bench = start_sink(small, Scripted { script: Arc::new(Mutex::new(script)), judges_age: true });
+    for first in (0..1000).step_by(20) {
+        bench.append(first..first + 20);
+    }
+    bench.until(|sink| sink.collected == 1000 && sink.last_error.is_some()).await;
+    seen.lock().unwrap().0 = true;
+    bench.until(|sink| sink.delivered > 0).await;
+    bench.append(1000..1010);
+    bench.until(|sink| sink.delivered == 1010).await;
+    assert_eq!(seen.lock().unwrap().1, (0..1010).collect::<Vec<_>>());
 }

@@ -53,7 +53,11 @@ impl Mistakes {
     pub(super) fn add(&self, at: Option<&Range<usize>>, key: &str, message: impl Into<String>) {
         let line = at.map(|span| self.line_starts.partition_point(|start| *start <= span.start));
         let mistake = Mistake { file: self.file.clone(), line, key: key.to_owned(), message: message.into() };
-        self.found.borrow_mut().push(mistake);
+        let mut found = self.found.borrow_mut();
+        // A key may be read by two parts that need it.
+        if !found.contains(&mistake) {
+            found.push(mistake);
+        }
     }
 
     /// All of them, by line.

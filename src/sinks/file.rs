@@ -33,7 +33,7 @@ struct Target {
 }
 
 /// Reads `[[sinks.file]]`.
-pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
+pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn Sink>> {
     let path = section.required_text("path", "a path, or \"-\" for standard output");
     let format = section.choice("format", Format::Influx, &FORMATS);
     let max_size = section.bytes("max_size", 64 << 20, 4 << 10);

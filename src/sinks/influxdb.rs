@@ -11,9 +11,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::{Delivering, Delivery, Sink};
 use crate::encode::line::{self, Unsigned};
-use crate::http_client::{Answer, HttpClient, HttpConfig};
+use crate::http_client::{Answer, Compression, HttpClient, HttpConfig};
 use crate::metric::Sample;
-use crate::secret::Secret;
 use crate::settings::Section;
 
 /// What it is.
@@ -42,7 +41,7 @@ struct Influxdb {
 }
 
 /// Reads `[[sinks.influxdb]]`.
-pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
+pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn Sink>> {
     let api = section.try_choice("api", Api::V2, &[("v1", Api::V1), ("v2", Api::V2), ("v3", Api::V3)]);
     let policies = [("clip", Unsigned::Clip), ("keep", Unsigned::Keep)];
     let unsigned = section.choice("unsigned", Unsigned::Clip, &policies);
@@ -54,8 +53,9 @@ pub(super) fn from_section(section: &Section<'_>) -> Option<Box<dyn Sink>> {
         section.mistake("unsigned", "cannot be kept by api v1; expected \"clip\"");
     }
     let query = target(section, api);
-    let authorization = authorization(section, api);
-    let client = HttpConfig::client(section);
+    let scheme = if api == Api::V3 { "Bearer" } else { "Token" };
+    let authorization = HttpConfig::authorization(section, scheme);
+    let client = HttpConfig::client(section, Compression::GZIP_OR_NONE);
     let servers = servers(section);
     let (query, client) = (query?, client?);
     if servers.is_empty() {
@@ -108,36 +108,6 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
     }
 }
 
-fn authorization(section: &Section<'_>, api: Api) -> Option<HeaderValue> {
-    let token = section.secret("token", "token_file");
-    let username = section.optional_text("username");
-    let password = section.secret("password", "password_file");
-    let text = match (token, username) {
-        (Some(_), Some(_)) => {
-            section.mistake("username", "and a token are both given; expected one way to prove who you are");
-            return None;
-        }
-        (Some(token), None) if api == Api::V3 => format!("Bearer {}", token.expose()),
-        (Some(token), None) => format!("Token {}", token.expose()),
-        (None, Some(username)) => {
-            let password = password.unwrap_or_else(|| Secret::new(""));
-            format!("Basic {}", base64(format!("{username}:{}", password.expose()).as_bytes()))
-        }
-        (None, None) => {
-            if password.is_some() {
-                section.mistake("password", "is given without username; expected both");
-            }
-            return None;
-        }
-    };
-    let Ok(mut value) = HeaderValue::try_from(text) else {
-        section.mistake("token", "cannot be sent; expected one line of printable characters");
-        return None;
-    };
-    value.set_sensitive(true);
-    Some(value)
-}
-
 fn servers(section: &Section<'_>) -> Vec<String> {
     let urls = section.texts("urls", &[]);
     if urls.is_empty() {
@@ -165,22 +135,6 @@ fn servers(section: &Section<'_>) -> Vec<String> {
         }
     };
     urls.iter().filter_map(valid).collect()
-}
-
-/// RFC 4648, with padding. Forty characters of password do not need a library.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4_usize {
-            let index = (bits >> (18 - 6 * place)) & 63;
-            let letter = LETTERS.get(index as usize).copied().unwrap_or(b'A');
-            text.push(if place > chunk.len() { '=' } else { char::from(letter) });
-        }
-    }
-    text
 }
 
 impl Influxdb {

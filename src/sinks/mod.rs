@@ -9,6 +9,8 @@
 
 mod file;
 mod influxdb;
+mod statsd;
+mod webhook;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,6 +45,13 @@ pub enum Delivery {
         /// Why, in the server's words.
         reason: String,
     },
+    /// Sent, but for some that were too old for a protocol that knows no time.
+    PartlyExpired {
+        /// How many were not sent and never will be.
+        expired: usize,
+        /// Rows that must not be sent again either.
+        rejected: Vec<Rejection>,
+    },
     /// Something in it is wrong and the server does not say which row. Nothing is stored, or only
     /// what may be sent again. The sender looks for the row at fault.
     Malformed {
@@ -62,6 +71,12 @@ pub enum Delivery {
         wait: Option<Duration>,
         /// Whether a person has to mend something first (a token, a database, a URL).
         denied: bool,
+    },
+    /// The server wants nothing more, ever: keep everything, and do not ask again until the agent
+    /// starts with what may be another configuration.
+    Gone {
+        /// The server's words.
+        reason: String,
     },
 }
 
@@ -84,6 +99,12 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 pub trait Sink: Send {
     /// Encodes and sends these rows, once.
     fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a>;
+
+    /// Whether it decides itself which rows are too old. It is then handed every row, however old
+    /// and in the order of collection: what it says of a new one depends on those before.
+    fn judges_age(&self) -> bool {
+        false
+    }
 }
 
 /// What every sink may be told, besides its own settings.
@@ -100,7 +121,7 @@ pub struct Policy {
     /// Bytes of the backlog per second after an outage, as the spool has them compressed; that is about
     /// what goes over the wire.
     pub backfill_rate: Option<u64>,
-    /// Rows older than this are expired and not sent.
+    /// Rows older than this are expired and not sent; none also for a sink that judges them itself.
     pub max_age: Option<Duration>,
     /// Which rows it takes.
     pub filter: Filter,
@@ -168,7 +189,7 @@ pub struct Entry {
     pub kind: &'static str,
     /// What it is, one sentence.
     pub summary: &'static str,
-    make: fn(&Section<'_>) -> Option<Box<dyn Sink>>,
+    make: fn(&Section<'_>, &str) -> Option<Box<dyn Sink>>,
 }
 
 macro_rules! registry {
@@ -185,6 +206,8 @@ macro_rules! registry {
 registry! {
     file,
     influxdb,
+    statsd,
+    webhook,
 }
 
 /// Reads `[sinks]`.
@@ -194,8 +217,8 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
     for entry in REGISTRY {
         for own in section.sections(entry.kind) {
             let name = own.required_text("name", "a name of your choice; the backlog is kept under it");
-            let policy = policy(&own);
-            let sink = (entry.make)(&own);
+            let mut policy = policy(&own);
+            let sink = (entry.make)(&own, name.as_deref().unwrap_or_default());
             if let Some(name) = &name {
                 if names.contains(name) {
                     own.mistake(
@@ -207,6 +230,9 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
             }
             own.finish();
             if let (Some(name), Some(sink)) = (name, sink) {
+                if sink.judges_age() {
+                    policy.max_age = None;
+                }
                 all.push(Configured { name, kind: entry.kind, policy, sink });
             }
         }

@@ -22,12 +22,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("host", &["clock"]),
     ("machine", &["host"]),
     ("encode", &["metric"]),
-    ("http_client", &["secret", "settings"]),
+    ("http_client", &["secret", "settings", "encode"]),
     ("self_metrics", &["metric", "clock"]),
     ("collectors", &["host", "metric", "settings"]),
     ("containers", &["host", "metric", "settings", "clock", "http_client"]),
     ("spool", &["metric", "clock", "settings"]),
-    ("sinks", &["metric", "secret", "settings", "encode", "http_client"]),
+    ("sinks", &["metric", "secret", "settings", "encode", "http_client", "clock"]),
     (
         "sampler",
         &[

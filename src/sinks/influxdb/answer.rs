@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use crate::http_client::{Answer, Meaning};
+use crate::http_client::{Answer, Meaning, one_line};
 use crate::sinks::{Delivery, Rejection};
 
 /// One line that version 3 refused.
@@ -59,7 +59,7 @@ fn malformed(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
     if v3 && let Ok(partial) = serde_json::from_str::<Partial>(&answer.body) {
         let named = partial.data.into_iter().filter_map(|line| {
             let index = *rows.get(line.line_number.checked_sub(1)?)?;
-            Some(Rejection { index, reason: line.error_message })
+            Some(Rejection { index, reason: one_line(&line.error_message) })
         });
         let mut rejected: Vec<_> = named.collect();
         rejected.sort_by_key(|rejection| rejection.index);

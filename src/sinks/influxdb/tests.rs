@@ -1,4 +1,3 @@
-use super::base64;
 use crate::settings::{Document, Outside};
 use crate::sinks;
 
@@ -10,16 +9,6 @@ fn mistakes(text: &str) -> Vec<String> {
     let root = document.root();
     sinks::from_section(&root.section("sinks"));
     document.into_mistakes().into_list().iter().map(|mistake| mistake.message.clone()).collect()
-}
-
-#[test]
-fn base64_has_its_padding() {
-    let check = |text: &str, expected: &str| assert_eq!(base64(text.as_bytes()), expected);
-    check("", "");
-    check("f", "Zg==");
-    check("fo", "Zm8=");
-    check("foo", "Zm9v");
-    check("user:pässwörd", "dXNlcjpww6Rzc3fDtnJk");
 }
 
 #[test]

@@ -44,6 +44,7 @@ if ! printf '%s\n' "${skipped[@]}" | grep -qx docker; then
     --exec-root "$folder/exec" --pidfile "$folder/pid" -H "unix://$folder/docker.sock" >"$folder/log" 2>&1 &
   dockerd=$!
   trap 'kill $dockerd 2>/dev/null || true; wait $dockerd || true; rm -rf "$folder" 2>/dev/null || true' EXIT
+  trap 'exit 143' TERM INT
   export DOCKER_HOST=unix://$folder/docker.sock
   for _ in $(seq 120); do
     docker info >/dev/null 2>&1 && break

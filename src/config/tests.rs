@@ -1,3 +1,5 @@
+//! What must hold of `config`.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

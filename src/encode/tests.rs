@@ -1,3 +1,5 @@
+//! What must hold of `encode`.
+
 use super::{Format, line};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 

@@ -1,3 +1,5 @@
+//! What must hold of `host`.
+
 use std::os::unix::fs::symlink;
 
 use super::{Fill, Host, KeptFile};

@@ -1,3 +1,5 @@
+//! What must hold of `http_client`.
+
 use std::time::Duration;
 
 use super::{Answer, Meaning, parse_retry_after};

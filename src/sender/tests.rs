@@ -1,3 +1,5 @@
+//! What must hold of `sender`.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

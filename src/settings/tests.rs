@@ -1,3 +1,5 @@
+//! What must hold of `settings`.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

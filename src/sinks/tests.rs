@@ -1,3 +1,5 @@
+//! What must hold of `sinks`.
+
 use super::{Filter, REGISTRY};
 use crate::host::Host;
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};

@@ -1,3 +1,5 @@
+//! What must hold of `containers::cgroup`.
+
 use serde_json::Value;
 
 use super::{CgroupReader, Hierarchy, join};

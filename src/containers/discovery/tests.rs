@@ -1,3 +1,5 @@
+//! What must hold of `containers::discovery`.
+
 use std::path::Path;
 
 use super::{Discovery, Found};

@@ -1,3 +1,5 @@
+//! What must hold of `containers::identity`.
+
 use super::{ContainerId, Runtime, identify, may_hold_containers};
 
 const ID: &str = "09150b8067431dcfb386e66f533aef10b3f8c46e4ffc440ca5d350e828d9a52b";

@@ -1,3 +1,5 @@
+//! What must hold of `containers::metadata`.
+
 use wildmatch::WildMatch;
 
 use super::{MOST_TEXT, State, TextBudget, moment, split_image};

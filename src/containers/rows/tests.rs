@@ -1,3 +1,5 @@
+//! What must hold of `containers::rows`.
+
 use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
 use crate::containers::metadata::{Health, Limits, NetworkMode, State};

@@ -1,3 +1,5 @@
+//! What must hold of `metric::catalogue`.
+
 use std::collections::HashSet;
 
 use super::{Kind, all};

@@ -1,3 +1,5 @@
+//! What must hold of `sampler::housekeeping`.
+
 use std::time::Duration;
 
 use super::{Housekeeping, Rule};

@@ -1,3 +1,5 @@
+//! What must hold of `sampler::reader`.
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

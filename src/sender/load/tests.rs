@@ -1,3 +1,5 @@
+//! What must hold of `sender::load`.
+
 use std::time::Duration;
 
 use super::{Load, Passed};

@@ -1,3 +1,5 @@
+//! What must hold of `sinks::influxdb`.
+
 use crate::settings::{Document, Outside};
 use crate::sinks;
 

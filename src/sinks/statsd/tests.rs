@@ -1,3 +1,5 @@
+//! What must hold of `sinks::statsd`.
+
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::path::Path;

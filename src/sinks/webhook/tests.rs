@@ -1,3 +1,5 @@
+//! What must hold of `sinks::webhook`.
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What must hold of `spool::frame`.
+
 use super::{decode, encode};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 

@@ -1,3 +1,5 @@
+//! What must hold of `spool::store`.
+
 use std::time::Duration;
 
 use super::{Position, Settlement, Store};

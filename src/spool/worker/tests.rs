@@ -1,3 +1,5 @@
+//! What must hold of `spool::worker`.
+
 use std::sync::Arc;
 use std::time::Duration;
 

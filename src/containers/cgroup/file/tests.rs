@@ -1,3 +1,5 @@
+//! What must hold of `containers::cgroup::file`.
+
 use std::sync::atomic::Ordering;
 
 use super::{Budget, Got, LazyFile, PATIENCE, State};

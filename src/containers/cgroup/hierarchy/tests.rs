@@ -1,3 +1,5 @@
+//! What must hold of `containers::cgroup::hierarchy`.
+
 use super::{Hierarchy, Mount, mountinfo_line, mounts_line};
 use crate::host::Host;
 

@@ -1,3 +1,5 @@
+//! What must hold of `containers::cgroup::v1`.
+
 use super::{BlockFiles, add_operations, add_throttling, add_ticks, oom_kills, usage_ns};
 use crate::containers::reading::{BlockDevice, Cpu, Operations};
 use crate::host::Host;

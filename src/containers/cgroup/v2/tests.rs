@@ -1,3 +1,5 @@
+//! What must hold of `containers::cgroup::v2`.
+
 use super::{cpu, devices, oom_events};
 use crate::containers::reading::{BlockDevice, Cpu, Operations};
 

@@ -1,3 +1,5 @@
+//! What must hold of `containers::discovery::watch`.
+
 use std::collections::BTreeSet;
 
 use super::super::notices::What;

@@ -1,3 +1,5 @@
+//! What must hold of `containers::runtime::docker_answer`.
+
 use wildmatch::WildMatch;
 
 use super::{HostConfig, Inspected, Listed};

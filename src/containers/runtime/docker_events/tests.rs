@@ -1,3 +1,5 @@
+//! What must hold of `containers::runtime::docker_events`.
+
 use std::collections::BTreeMap;
 
 use wildmatch::WildMatch;

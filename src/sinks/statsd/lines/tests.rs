@@ -1,3 +1,5 @@
+//! What must hold of `sinks::statsd::lines`.
+
 use std::time::Duration;
 
 use wildmatch::WildMatch;

@@ -1,3 +1,8 @@
+mod contract;
+mod fault_server;
+mod subjects;
+mod tls_server;
+
 use super::{Filter, REGISTRY};
 use crate::host::Host;
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};

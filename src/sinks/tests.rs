@@ -1,4 +1,9 @@
-//! What must hold of `sinks`.
+//! What must hold of `sinks`: of each one, and of all by one contract.
+
+mod contract;
+mod fault_server;
+mod subjects;
+mod tls_server;
 
 use super::{Filter, REGISTRY};
 use crate::host::Host;

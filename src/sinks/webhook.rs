@@ -4,7 +4,9 @@
 //! `webhook-signature`. The id is the same whenever the same rows are sent, so a receiver that has
 //! seen it may drop the request. A server that took a batch but for some rows may answer 2xx with
 //! `{"rejected": [{"index": 3, "reason": "..."}]}`; 400 and 422 say that it took nothing, since
-//! nothing else is agreed with a server that nobody knows. 410 ends the deliveries.
+//! nothing else is agreed with a server that nobody knows. 410 ends the deliveries. A page in HTML is
+//! not the server's: a proxy's refusal says nothing about rows, and a portal's welcome (only over plain
+//! HTTP can it be in the way) does not mean that they are stored.
 
 mod envelope;
 mod signature;
@@ -109,7 +111,7 @@ impl Webhook {
             facts.add_headers(samples.len(), &mut headers);
         }
         match self.client.post(&self.url, headers, body).await {
-            Ok(answer) => verdict(&answer),
+            Ok(answer) => verdict(&answer, self.url.starts_with("https:")),
             Err(reason) => Delivery::later(reason),
         }
     }
@@ -134,10 +136,14 @@ struct Partial {
     rejected: Vec<Refused>,
 }
 
-/// What an answer means.
-fn verdict(answer: &Answer) -> Delivery {
+/// What an answer means; `secure`: it is the server's.
+fn verdict(answer: &Answer, secure: bool) -> Delivery {
     let reason = answer.summary();
+    let page = answer.body.trim_start().starts_with('<');
+    let denied = |reason| Delivery::Later { reason, wait: answer.retry_after, denied: true };
     match answer.meaning() {
+        Meaning::Accepted if page && !secure => denied(format!("{reason} (a page, not an answer)")),
+        Meaning::Malformed if page => denied(reason),
         Meaning::Accepted => match serde_json::from_str::<Partial>(&answer.body) {
             Ok(partial) => Delivery::Accepted { rejected: named(partial) },
             Err(_) => Delivery::accepted(),
@@ -146,7 +152,7 @@ fn verdict(answer: &Answer) -> Delivery {
         Meaning::TooLarge => Delivery::TooLarge { reason },
         Meaning::Busy => Delivery::Later { reason, wait: answer.retry_after, denied: false },
         Meaning::Denied if answer.status == 410 => Delivery::Gone { reason },
-        Meaning::Denied => Delivery::Later { reason, wait: answer.retry_after, denied: true },
+        Meaning::Denied => denied(reason),
     }
 }
 

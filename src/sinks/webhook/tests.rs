@@ -95,7 +95,7 @@ fn an_id_belongs_to_a_sink_and_its_rows() {
 }
 
 fn answer(status: u16, body: &str) -> Delivery {
-    verdict(&Answer { status, retry_after: Some(Duration::from_secs(3)), body: body.to_owned() })
+    verdict(&Answer { status, retry_after: Some(Duration::from_secs(3)), body: body.to_owned() }, false)
 }
 
 #[test]
@@ -127,6 +127,19 @@ fn an_answer_has_one_meaning() {
             verdict => panic!("{status}: {verdict:?}"),
         }
     }
+}
+
+#[test]
+fn a_page_is_not_the_servers_answer() {
+    let check = |status, secure, kept| {
+        let body = "\n<html>Welcome aboard".to_owned();
+        let found = verdict(&Answer { status, retry_after: None, body }, secure);
+        assert_eq!(matches!(found, Delivery::Later { denied: true, .. }), kept, "{status}: {found:?}");
+    };
+    check(200, false, true);
+    check(200, true, false);
+    check(400, true, true);
+    check(422, false, true);
 }
 
 fn mistakes(text: &str) -> Vec<String> {

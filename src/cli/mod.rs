@@ -9,6 +9,8 @@ mod containers;
 mod logs;
 mod machine;
 mod metrics;
+mod moment;
+mod progress;
 mod run;
 mod sample;
 mod spool;

@@ -41,6 +41,7 @@ enum SampleFormat {
     Table,
     Json,
     Influx,
+    Msgpack,
 }
 
 const CONTAINERS: &str = "containers";
@@ -117,6 +118,7 @@ fn read_and_print(
         SampleFormat::Table => Format::Table,
         SampleFormat::Json => Format::Json,
         SampleFormat::Influx => Format::Influx,
+        SampleFormat::Msgpack => Format::Msgpack,
     };
     let mut text = Vec::new();
     for sample in rows.into_samples() {

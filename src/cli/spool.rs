@@ -1,22 +1,18 @@
-//! `dunlin spool`: looks into a spool, also while the agent writes it.
+//! `dunlin spool`: looks into a spool and repairs it, also while the agent writes it.
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod export;
+mod rejected;
+mod status;
+mod verify;
 
-use bytesize::ByteSize;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::check::say_mistakes;
-use super::{DEFAULT_CONFIG, Exit, Output, complain, print, print_json};
-use crate::clock::{Clock, SystemClock};
+use super::{DEFAULT_CONFIG, Exit, complain};
 use crate::config;
-use crate::encode::Format;
-use crate::encode::json::Row;
-use crate::metric::UnixNanos;
-use crate::spool::rejected::{self, Rejected};
-use crate::spool::{SinkStatus, SpoolError, Status};
+use crate::spool::SpoolError;
 
 /// What to do with the spool.
 #[derive(Debug, Subcommand)]
@@ -25,12 +21,20 @@ pub(super) enum SpoolCommand {
     #[command(
         after_help = "Examples:\n  dunlin spool status\n  dunlin spool status --path /var/lib/dunlin/spool.db --format json"
     )]
-    Status(StatusArgs),
+    Status(status::StatusArgs),
     /// Rows that a server refused for good, with its reason.
     #[command(
         after_help = "Examples:\n  dunlin spool rejected --sink central\n  dunlin spool rejected --sink central --purge"
     )]
-    Rejected(RejectedArgs),
+    Rejected(rejected::RejectedArgs),
+    /// Prints rows: all that it holds, or what a sink has not settled yet.
+    #[command(
+        after_help = "Examples:\n  dunlin spool export --since 2h > rows.txt\n  dunlin spool export --sink central --format ndjson | gzip > backlog.gz"
+    )]
+    Export(export::ExportArgs),
+    /// Looks whether the file, every frame in it and the books are sound.
+    #[command(after_help = "Example:\n  dunlin spool verify --path /mnt/rescued/spool.db")]
+    Verify(verify::VerifyArgs),
 }
 
 /// Which spool.
@@ -55,140 +59,18 @@ impl Place {
     }
 }
 
-/// Which spool, and how to print it.
-#[derive(Debug, Args)]
-pub(super) struct StatusArgs {
-    #[command(flatten)]
-    place: Place,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    format: Output,
-}
-
-/// Which rows, and what to do with them.
-#[derive(Debug, Args)]
-pub(super) struct RejectedArgs {
-    #[command(flatten)]
-    place: Place,
-    /// Only those of this sink.
-    #[arg(long, value_name = "NAME")]
-    sink: Option<String>,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    format: Output,
-    /// Forget them instead of printing them.
-    #[arg(long)]
-    purge: bool,
-}
-
 /// Does it.
 pub(super) fn spool(command: &SpoolCommand) -> Exit {
     let done = match command {
-        SpoolCommand::Status(args) => args.place.path().map(|path| status(&path, args.format)),
-        SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected_rows(&path, args)),
+        SpoolCommand::Status(args) => args.place.path().map(|path| status::status(&path, args)),
+        SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected::rejected(&path, args)),
+        SpoolCommand::Export(args) => args.place.path().map(|path| export::export(&path, args)),
+        SpoolCommand::Verify(args) => args.place.path().map(|path| verify::verify(&path)),
     };
     match done {
         Ok(Ok(exit)) | Err(exit) => exit,
         Ok(Err(error @ SpoolError::Missing { .. })) => complain(Exit::Unavailable, &error.to_string()),
+        Ok(Err(error @ SpoolError::UnknownSink(_))) => complain(Exit::Usage, &error.to_string()),
         Ok(Err(error)) => complain(Exit::Io, &error.to_string()),
     }
-}
-
-fn status(path: &Path, format: Output) -> Result<Exit, SpoolError> {
-    let status = Status::read(path)?;
-    Ok(match format {
-        Output::Json => print_json(&status),
-        Output::Table => print(&table(&status, SystemClock.now())),
-    })
-}
-
-fn rejected_rows(path: &Path, args: &RejectedArgs) -> Result<Exit, SpoolError> {
-    let sink = args.sink.as_deref();
-    if args.purge {
-        let count = rejected::purge(path, sink)?;
-        return Ok(print(&format!("{count} rows are forgotten\n")));
-    }
-    let found = rejected::read(path, sink)?;
-    Ok(match args.format {
-        Output::Json => {
-            let json = |one: &Rejected| {
-                let row = Row::from(&one.letter.sample);
-                json!({ "sink": one.sink, "rejected_at": one.at.0, "reason": one.letter.reason, "row": row })
-            };
-            print_json(&found.iter().map(json).collect::<Vec<_>>())
-        }
-        Output::Table => {
-            let mut text = Vec::new();
-            for one in &found {
-                let reason = format!("{}: {}\n  ", one.sink, one.letter.reason);
-                text.extend_from_slice(reason.as_bytes());
-                Format::Influx.write(&one.letter.sample, &mut text);
-            }
-            print(&String::from_utf8_lossy(&text))
-        }
-    })
-}
-
-fn table(status: &Status, now: UnixNanos) -> String {
-    let ago = |time: Option<i64>| time.map_or_else(|| "-".to_owned(), |time| age(UnixNanos(time), now));
-    let mut text = format!(
-        "spool {}: {} in {} frames, oldest row {} ago, newest {} ago\n",
-        status.path.display(),
-        ByteSize(status.bytes),
-        status.frames,
-        ago(status.oldest),
-        ago(status.newest),
-    );
-    for sink in &status.sinks {
-        text.push_str(&sink_table(sink, now));
-    }
-    text
-}
-
-fn sink_table(sink: &SinkStatus, now: UnixNanos) -> String {
-    let ago = |time: Option<i64>| {
-        time.map_or_else(|| "never".to_owned(), |time| format!("{} ago", age(UnixNanos(time), now)))
-    };
-    let mut text =
-        format!("\nsink {}{}\n", sink.name, if sink.active { "" } else { " (not configured any more)" });
-    let holds = if sink.identity_holds { "=" } else { "IS NOT" };
-    // Writing into memory does not fail.
-    let _ = writeln!(
-        text,
-        "  samples: collected {} {holds} filtered {} + delivered {} + pending {} + rejected {} + expired {} + thinned {} + dropped {}",
-        sink.collected,
-        sink.filtered,
-        sink.delivered,
-        sink.pending,
-        sink.rejected,
-        sink.expired,
-        sink.thinned,
-        sink.dropped,
-    );
-    let _ = writeln!(
-        text,
-        "  pending: {} in {} frames, oldest row {}",
-        ByteSize(sink.pending_bytes),
-        sink.pending_frames,
-        if sink.pending == 0 { "-".to_owned() } else { ago(sink.oldest_pending) },
-    );
-    let _ = writeln!(text, "  last delivery: {}", ago(sink.last_delivery));
-    if let Some(error) = &sink.last_error {
-        let next = sink.next_try.map_or(Duration::ZERO, |next| UnixNanos(next).since(now));
-        let _ = writeln!(text, "  trouble: {error}\n  next try: in {}", short(next));
-    }
-    text
-}
-
-fn age(time: UnixNanos, now: UnixNanos) -> String {
-    short(now.since(time))
-}
-
-fn short(span: Duration) -> String {
-    let rounded = if span.as_secs() > 0 {
-        Duration::from_secs(span.as_secs())
-    } else {
-        Duration::from_millis(u64::from(span.subsec_millis()))
-    };
-    humantime::format_duration(rounded).to_string()
 }

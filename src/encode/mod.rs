@@ -1,4 +1,4 @@
-//! Rows as text: line protocol, JSON lines, a table. Pure: bytes are appended to a buffer.
+//! Rows as bytes: line protocol, JSON lines, MessagePack, a table. Pure: they are appended to a buffer.
 //!
 //! Whatever a container is named, a row stays one row with the fields it has: every format escapes
 //! or replaces what would end a name, a value or a line.
@@ -6,11 +6,12 @@
 pub mod base64;
 pub mod json;
 pub mod line;
+pub mod msgpack;
 pub mod table;
 
 use crate::metric::Sample;
 
-/// A text format for rows.
+/// A format for rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// InfluxDB's line protocol.
@@ -19,9 +20,11 @@ pub enum Format {
     Json,
     /// For eyes.
     Table,
+    /// One MessagePack map after the other.
+    Msgpack,
 }
 
-/// The formats by the names that users write.
+/// The formats of a text file by the names that users write.
 pub const FORMATS: [(&str, Format); 3] =
     [("influx", Format::Influx), ("json", Format::Json), ("table", Format::Table)];
 
@@ -32,6 +35,7 @@ impl Format {
             Self::Influx => line::write(sample, line::Unsigned::Clip, out),
             Self::Json => json::write(sample, out),
             Self::Table => table::write(sample, out),
+            Self::Msgpack => msgpack::write(sample, out),
         }
     }
 }

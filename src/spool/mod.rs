@@ -17,6 +17,7 @@
 //! aside with a loud message and a new one begun. The spool does not know what a metric means.
 
 mod error;
+pub mod export;
 mod frame;
 mod ledger;
 mod quarantine;
@@ -25,6 +26,7 @@ mod retention;
 mod schema;
 mod status;
 mod store;
+pub mod verify;
 mod worker;
 
 use std::path::PathBuf;

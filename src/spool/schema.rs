@@ -1,9 +1,10 @@
 //! Opening the file: pragmas, and the migrations that bring an older one up to date.
 
 use std::cmp::Ordering;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Durability, SpoolError};
 
@@ -59,10 +60,23 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
     if !exists {
         return Err(SpoolError::Missing { path: path.to_owned() });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
-    let found = version(&connection).map_err(failed)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let open = |how: &str| {
+        let connection = Connection::open_with_flags(uri(path, how), flags)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        version(&connection).map(|found| (connection, found))
+    };
+    // A copy in a folder that nothing can be written to has no log beside it, and nobody changes it.
+    let opened = match open("") {
+        Err(error)
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
+        {
+            open("?immutable=1").map_err(|_| error)
+        }
+        opened => opened,
+    };
+    let (connection, found) = opened.map_err(failed)?;
     match found.cmp(&VERSION) {
         Ordering::Equal => Ok(connection),
         Ordering::Less => Err(SpoolError::Older { path: path.to_owned(), found, known: VERSION }),
@@ -77,6 +91,20 @@ pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     Ok(connection)
+}
+
+/// A path as SQLite's URIs have it.
+fn uri(path: &Path, parameters: &str) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte))
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + parameters
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -36,7 +36,7 @@ mod outage;
 mod quickstart;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
-/// A spool file that is damaged.
+/// A spool file that is damaged, and what `dunlin spool` shows.
 mod spool;
 /// What clippy cannot check: module docs, lengths, who knows whom, paths in documents.
 mod tidy;

@@ -1,8 +1,10 @@
-//! A spool file that is damaged: it is moved aside, the log says so, and the agent runs on.
+//! A spool file that is damaged: it is moved aside, the log says so, and the agent runs on. What
+//! `dunlin spool` shows of a sound one and of a damaged one.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::support::{Home, lines, wait_for};
 
@@ -92,4 +94,65 @@ fn status_tells_a_damaged_file_from_an_empty_one() {
     let ended = home.dunlin(["spool", "status", "--config", "dunlin.toml"]);
     assert_ne!(ended.code, Some(0), "{}", ended.out);
     assert!(ended.err.contains("spool.db"), "{}", ended.err);
+}
+
+#[test]
+fn what_is_in_a_spool_can_be_exported_and_verified_beside_the_agent_and_from_a_copy() {
+    let home = Home::new(CONFIG);
+    let mut agent = home.run();
+    wait_for("a spool with something in it", || (home.account("away").get("pending") > 100).then_some(()));
+    let export = |words: &[&str]| {
+        let words = [&["spool", "export"], words].concat();
+        let ended = home.dunlin(&words);
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
+        ended.out
+    };
+    let verify = |path: &str| {
+        let ended = home.dunlin(["spool", "verify", "--path", path]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    };
+    let waiting = lines(&export(&["--config", "dunlin.toml", "--sink", "away"]));
+    assert!(waiting.len() > 100);
+    verify("state/spool.db");
+    assert!(agent.server.stop().success(), "{}", agent.server.last_words());
+
+    // Carried to another folder, without an agent.
+    fs::create_dir(home.path().join("copy")).unwrap();
+    fs::copy(home.path().join("state/spool.db"), home.path().join("copy/spool.db")).unwrap();
+    let copy = "copy/spool.db";
+    verify(copy);
+    let all = lines(&export(&["--path", copy]));
+    assert!(all.starts_with(&waiting), "the oldest rows come first");
+    assert_eq!(lines(&fs::read_to_string(home.path().join("rows.txt")).unwrap()), all);
+    assert_eq!(lines(&export(&["--path", copy, "--sink", "away"])), all);
+    assert_eq!(export(&["--path", copy, "--sink", "out"]), "");
+    let json = export(&["--path", copy, "--format", "ndjson"]);
+    assert_eq!(json.lines().count(), all.len());
+    let from = all[all.len() / 2].time;
+    let late = all.iter().filter(|line| line.time >= from).count();
+    let since = UNIX_EPOCH + Duration::from_nanos(from.try_into().unwrap());
+    let since = humantime::format_rfc3339_nanos(since).to_string();
+    let exported = lines(&export(&["--path", copy, "--since", &since]));
+    assert_eq!(exported.len(), late, "since {since}");
+    let unknown = home.dunlin(["spool", "export", "--path", copy, "--sink", "nobody"]);
+    assert_eq!(unknown.code, Some(64), "{}", unknown.err);
+}
+
+#[test]
+fn verify_tells_what_is_damaged() {
+    let home = Home::new(CONFIG);
+    let mut agent = home.run();
+    wait_for("a spool with something in it", || (home.account("away").get("pending") > 100).then_some(()));
+    agent.server.kill();
+    let spool = home.path().join("state/spool.db");
+    let connection = rusqlite::Connection::open(&spool).unwrap();
+    connection.execute("UPDATE frames SET payload = zeroblob(90) WHERE seq = 2", []).unwrap();
+    connection.execute("UPDATE sinks SET delivered = delivered + 1 WHERE name = 'out'", []).unwrap();
+    drop(connection);
+    let ended = home.dunlin(["spool", "verify", "--path", "state/spool.db"]);
+    assert_eq!(ended.code, Some(74), "{}", ended.out);
+    assert!(ended.out.contains("frame 2: ") && ended.out.contains("sink out: "), "{}", ended.out);
+    let ended = home.dunlin(["spool", "export", "--path", "state/spool.db"]);
+    assert_eq!(ended.code, Some(74), "{}", ended.err);
+    assert!(ended.err.contains("frame 2: ") && lines(&ended.out).len() > 50, "{}", ended.err);
 }

@@ -1,0 +1,97 @@
+//! `dunlin spool status`: how full a spool is, and what became of every sink's samples.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+
+use super::Place;
+use crate::cli::{Exit, Output, print, print_json};
+use crate::clock::{Clock, SystemClock};
+use crate::metric::UnixNanos;
+use crate::spool::{SinkStatus, SpoolError, Status};
+
+/// Which spool, and how to print it.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    format: Output,
+}
+
+/// Prints it.
+pub(super) fn status(path: &Path, args: &StatusArgs) -> Result<Exit, SpoolError> {
+    let status = Status::read(path)?;
+    Ok(match args.format {
+        Output::Json => print_json(&status),
+        Output::Table => print(&table(&status, SystemClock.now())),
+    })
+}
+
+fn table(status: &Status, now: UnixNanos) -> String {
+    let ago = |time: Option<i64>| time.map_or_else(|| "-".to_owned(), |time| age(UnixNanos(time), now));
+    let mut text = format!(
+        "spool {}: {} in {} frames, oldest row {} ago, newest {} ago\n",
+        status.path.display(),
+        ByteSize(status.bytes),
+        status.frames,
+        ago(status.oldest),
+        ago(status.newest),
+    );
+    for sink in &status.sinks {
+        text.push_str(&sink_table(sink, now));
+    }
+    text
+}
+
+fn sink_table(sink: &SinkStatus, now: UnixNanos) -> String {
+    let ago = |time: Option<i64>| {
+        time.map_or_else(|| "never".to_owned(), |time| format!("{} ago", age(UnixNanos(time), now)))
+    };
+    let mut text =
+        format!("\nsink {}{}\n", sink.name, if sink.active { "" } else { " (not configured any more)" });
+    let holds = if sink.identity_holds { "=" } else { "IS NOT" };
+    // Writing into memory does not fail.
+    let _ = writeln!(
+        text,
+        "  samples: collected {} {holds} filtered {} + delivered {} + pending {} + rejected {} + expired {} + thinned {} + dropped {}",
+        sink.collected,
+        sink.filtered,
+        sink.delivered,
+        sink.pending,
+        sink.rejected,
+        sink.expired,
+        sink.thinned,
+        sink.dropped,
+    );
+    let _ = writeln!(
+        text,
+        "  pending: {} in {} frames, oldest row {}",
+        ByteSize(sink.pending_bytes),
+        sink.pending_frames,
+        if sink.pending == 0 { "-".to_owned() } else { ago(sink.oldest_pending) },
+    );
+    let _ = writeln!(text, "  last delivery: {}", ago(sink.last_delivery));
+    if let Some(error) = &sink.last_error {
+        let next = sink.next_try.map_or(Duration::ZERO, |next| UnixNanos(next).since(now));
+        let _ = writeln!(text, "  trouble: {error}\n  next try: in {}", short(next));
+    }
+    text
+}
+
+fn age(time: UnixNanos, now: UnixNanos) -> String {
+    short(now.since(time))
+}
+
+fn short(span: Duration) -> String {
+    let rounded = if span.as_secs() > 0 {
+        Duration::from_secs(span.as_secs())
+    } else {
+        Duration::from_millis(u64::from(span.subsec_millis()))
+    };
+    humantime::format_duration(rounded).to_string()
+}

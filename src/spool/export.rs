@@ -1,0 +1,112 @@
+//! Reading rows out of a spool: some frames at a time, each time in a transaction of its own, so that an
+//! agent that writes meanwhile is never held up.
+
+use std::ops::Range;
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::{SpoolError, decode, ledger, schema};
+use crate::metric::{Sample, UnixNanos};
+
+/// Frames of one step.
+const STEP: i64 = 64;
+
+/// Which rows.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Only what this sink has not settled.
+    pub sink: Option<String>,
+    /// Only rows of this time.
+    pub time: Range<UnixNanos>,
+}
+
+/// The rows of some frames.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// How many frames.
+    pub frames: u64,
+    /// In the order of collection.
+    pub samples: Vec<Sample>,
+    /// Frames that cannot be read, and why.
+    pub unreadable: Vec<String>,
+    /// Which part of the whole is done with them, from 0 to 1.
+    pub done: f64,
+}
+
+struct Row {
+    seq: i64,
+    first_time: UnixNanos,
+    /// Samples that are settled already.
+    skip: usize,
+    payload: Vec<u8>,
+}
+
+/// Reads the rows that are there now; `each` says whether to go on.
+pub fn export(
+    path: &Path,
+    selection: &Selection,
+    mut each: impl FnMut(Step) -> bool,
+) -> Result<(), SpoolError> {
+    let connection = schema::open_to_read(path)?;
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    let sink = match &selection.sink {
+        None => None,
+        Some(name) => {
+            let id = ledger::sink_id(&connection, name).map_err(failed)?;
+            Some(id.ok_or_else(|| SpoolError::UnknownSink(name.clone()))?)
+        }
+    };
+    let (first, last) = connection
+        .query_row("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) FROM frames", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .map_err(failed)?;
+    let mut next = first;
+    while next <= last {
+        let rows = read(&connection, sink, next..last.saturating_add(1)).map_err(failed)?;
+        let Some(newest) = rows.last() else { break };
+        next = newest.seq.saturating_add(1);
+        let step = step(&rows, &selection.time, share(next, first, last));
+        if !each(step) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, first_time, payload,
+                ifnull((SELECT iif(first = seq, skip, 0) FROM pending WHERE sink = ?1 AND first <= seq
+                        AND seq <= ifnull(last, seq)), 0)
+         FROM frames WHERE seq >= ?2 AND seq < ?3
+         AND (?1 IS NULL OR EXISTS (SELECT 1 FROM pending WHERE sink = ?1 AND first <= seq
+                                    AND seq <= ifnull(last, seq)))
+         ORDER BY seq LIMIT ?4",
+    )?;
+    let rows = statement.query_map(params![sink, seqs.start, seqs.end, STEP], |row| {
+        let skip = usize::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+        Ok(Row { seq: row.get(0)?, first_time: UnixNanos(row.get(1)?), skip, payload: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
+fn step(rows: &[Row], time: &Range<UnixNanos>, done: f64) -> Step {
+    let mut step = Step { frames: rows.len() as u64, done, ..Step::default() };
+    for row in rows {
+        match decode(&row.payload, row.first_time) {
+            Ok(samples) => {
+                let wanted = samples.into_iter().skip(row.skip);
+                step.samples.extend(wanted.filter(|sample| time.contains(&sample.time)));
+            }
+            Err(reason) => step.unreadable.push(format!("frame {}: {reason}", row.seq)),
+        }
+    }
+    step
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share for eyes")]
+fn share(next: i64, first: i64, last: i64) -> f64 {
+    next.saturating_sub(first) as f64 / last.saturating_sub(first).saturating_add(1).max(1) as f64
+}

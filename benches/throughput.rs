@@ -14,8 +14,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use dunlin::encode::line::{self, Unsigned};
-use dunlin::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
-use dunlin::spool::{Config, Durability, Frame, Store, WhenFull, decode, encode};
+use dunlin::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
+use dunlin::spool::{Config, Durability, Frame, Packed, Store, WhenFull, decode, encode};
 use rustix::time::{ClockId, clock_gettime};
 
 const CONTAINERS: u64 = 100;
@@ -70,9 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut store = open(folder.path())?;
     let keep = median(|round| {
         let samples = samples.clone();
-        let frame =
-            Frame { tick: 0, events: false, monotonic: Monotonic(Duration::from_secs(round)), samples };
-        let _ = black_box(store.append(&frame, UnixNanos(0)));
+        let read = Moment { wall: UnixNanos(0), monotonic: Monotonic(Duration::from_secs(round)) };
+        let frame = Frame { tick: 0, events: false, read, samples };
+        let _ = black_box(store.append(&Packed::from(&frame), read));
     });
     show("floor: append the frame to a file", append, append);
     show("spool: write a frame and commit it", keep, append);

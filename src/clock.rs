@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::metric::{Monotonic, UnixNanos};
+use crate::metric::{Moment, Monotonic, UnixNanos};
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -10,6 +10,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> UnixNanos;
     /// Time since boot, suspended time included.
     fn monotonic(&self) -> Monotonic;
+    /// Both.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), monotonic: self.monotonic() }
+    }
 }
 
 /// The machine's clocks.

@@ -16,7 +16,7 @@ pub use fields::Fields;
 pub use rows::Rows;
 pub use tags::Tags;
 pub use text::Text;
-pub use time::{Monotonic, UnixNanos};
+pub use time::{Moment, Monotonic, UnixNanos};
 pub use value::{Finite, Type, Value};
 
 /// One row: measurement, sorted tags, typed fields, one moment.

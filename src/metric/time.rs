@@ -31,6 +31,22 @@ fn nanos(span: Duration) -> i64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Monotonic(pub Duration);
 
+/// One moment on both clocks. Their distance changes only when somebody sets the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// What rows carry.
+    pub wall: UnixNanos,
+    /// What differences are made of.
+    pub monotonic: Monotonic,
+}
+
+impl Moment {
+    /// Wall time when the machine was booted, as the wall clock has it now.
+    pub fn boot(self) -> UnixNanos {
+        self.wall.minus(self.monotonic.0)
+    }
+}
+
 impl Monotonic {
     /// How long after `earlier` this is; zero if before.
     pub fn since(self, earlier: Self) -> Duration {

@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::collectors::Named;
 use crate::containers::{ContainerId, Containers, Update};
 use crate::host::Host;
-use crate::metric::{Rows, Tags};
+use crate::metric::{Moment, Rows, Tags};
 use crate::self_metrics::AgentCounts;
 use crate::spool::{Frame, Spool};
 use container_part::ContainerPart;
@@ -176,7 +176,8 @@ impl Sampler {
             samples.extend(own.into_samples());
         }
         if !samples.is_empty() {
-            self.spool.append(Frame { tick, events: false, monotonic: pass.at, samples });
+            let read = Moment { wall: pass.time, monotonic: pass.at };
+            self.spool.append(&Frame { tick, events: false, read, samples });
         }
     }
 

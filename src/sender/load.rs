@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::metric::{Sample, UnixNanos, Value};
+use crate::metric::{Sample, Value};
 use crate::sinks::Policy;
-use crate::spool::{Claim, Position, decode};
+use crate::spool::{Claim, ClaimedFrame, Position, decode};
 
 /// The rows of a claim.
 #[derive(Debug, Default)]
@@ -38,9 +38,8 @@ pub(super) struct Passed {
 
 impl Load {
     /// Reads the frames; damaged ones are told to `on_damage` and their rows passed over.
-    pub(super) fn new(claim: &Claim, policy: &Policy, now: UnixNanos, on_damage: impl Fn(i64, &str)) -> Self {
+    pub(super) fn new(claim: &Claim, policy: &Policy, on_damage: impl Fn(i64, &str)) -> Self {
         let mut load = Self::default();
-        let oldest = policy.max_age.map(|age: Duration| now.minus(age));
         for frame in &claim.frames {
             let count = frame.samples.saturating_sub(frame.skip);
             load.frames.push((frame.seq, frame.skip, count));
@@ -57,7 +56,7 @@ impl Load {
                         if !policy.filter.takes(&sample) {
                             continue;
                         }
-                        if oldest.is_some_and(|oldest| sample.time < oldest) {
+                        if policy.max_age.is_some_and(|most| age(frame, &sample) > most) {
                             load.expired.push(place);
                             continue;
                         }
@@ -117,6 +116,11 @@ impl Load {
         }
         start.saturating_add(usize::try_from(count).unwrap_or(usize::MAX))
     }
+}
+
+/// How old a row is, whatever the clock said.
+fn age(frame: &ClaimedFrame, sample: &Sample) -> Duration {
+    frame.age.saturating_add(frame.last_time.since(sample.time))
 }
 
 /// About the bytes of a row as text.

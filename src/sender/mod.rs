@@ -157,7 +157,7 @@ impl Sender {
         let limit = self.request_samples();
         let claim = self.spool.claim(&self.sink.name, lane, limit).await?;
         let name = self.sink.name.clone();
-        let load = Load::new(&claim, &self.sink.policy, self.clock.now(), |seq, reason| {
+        let load = Load::new(&claim, &self.sink.policy, |seq, reason| {
             tracing::error!(
                 sink = name,
                 frame = seq,

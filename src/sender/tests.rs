@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Sender;
 use crate::clock::{Clock, SystemClock};
-use crate::metric::{Fields, Monotonic, Sample, Tags, Text};
+use crate::metric::{Fields, Sample, Tags, Text};
 use crate::shutdown::{Stopper, channel};
 use crate::sinks::{Configured, Delivering, Delivery, Filter, Policy, Sink};
 use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull};
@@ -86,12 +86,12 @@ fn frame(numbers: std::ops::Range<u64>) -> Frame {
         fields: Fields::new().with("number", number),
         time,
     };
-    Frame { tick: 0, events: false, monotonic: Monotonic::default(), samples: numbers.map(sample).collect() }
+    Frame { tick: 0, events: false, read: SystemClock.moment(), samples: numbers.map(sample).collect() }
 }
 
 impl Bench {
     fn append(&self, numbers: std::ops::Range<u64>) {
-        self.spool.append(frame(numbers));
+        self.spool.append(&frame(numbers));
     }
 
     /// The sink's figures once they satisfy `done`.
@@ -236,7 +236,7 @@ async fn arrivals_after_an_outage(judges_age: bool) -> Vec<u64> {
         let Some(spool) = server.spool.clone() else { return Delivery::later("down") };
         server.requests += 1;
         if server.requests == 5 {
-            spool.append(frame(1000..1010));
+            spool.append(&frame(1000..1010));
         }
         server.rows.extend_from_slice(rows);
         Delivery::accepted()

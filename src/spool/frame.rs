@@ -1,7 +1,7 @@
 //! One frame: the rows of one tick, and how they are written.
 //!
 //! A payload is one byte of format (1), four bytes of length before compression (little endian),
-//! then a zstd stream of one MessagePack array:
+//! then a zstd stream, with a checksum of its content, of one MessagePack array:
 //!
 //! ```text
 //! [ strings, shapes, series, rows ]
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Fields, Finite, Monotonic, Sample, Tags, Text, Type, UnixNanos, Value};
+use crate::metric::{Fields, Finite, Moment, Sample, Tags, Text, Type, UnixNanos, Value};
 
 const FORMAT: u8 = 1;
 const HEADER: usize = 5;
@@ -37,17 +37,38 @@ pub struct Frame {
     pub tick: i64,
     /// Whether it holds events, which are never thinned.
     pub events: bool,
-    /// Time since boot when it was read.
-    pub monotonic: Monotonic,
+    /// When its reading began.
+    pub read: Moment,
     /// Its rows.
     pub samples: Vec<Sample>,
 }
 
-impl Frame {
-    /// The times of its oldest and newest row.
-    pub(super) fn span(&self) -> (UnixNanos, UnixNanos) {
-        let times = || self.samples.iter().map(|sample| sample.time);
-        (times().min().unwrap_or_default(), times().max().unwrap_or_default())
+/// A frame as it is kept: small enough to wait in memory while the disk cannot be written.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    pub(super) tick: i64,
+    pub(super) events: bool,
+    pub(super) read: Moment,
+    /// Time of its oldest row.
+    pub(super) first: UnixNanos,
+    /// Time of its newest row.
+    pub(super) last: UnixNanos,
+    pub(super) samples: u64,
+    pub(super) payload: Vec<u8>,
+}
+
+impl From<&Frame> for Packed {
+    fn from(frame: &Frame) -> Self {
+        let times = || frame.samples.iter().map(|sample| sample.time);
+        Self {
+            tick: frame.tick,
+            events: frame.events,
+            read: frame.read,
+            first: times().min().unwrap_or_default(),
+            last: times().max().unwrap_or_default(),
+            samples: frame.samples.len() as u64,
+            payload: encode(&frame.samples),
+        }
     }
 }
 
@@ -129,13 +150,20 @@ pub fn encode(samples: &[Sample]) -> Vec<u8> {
     }
     // Writing to memory what is made of numbers and texts cannot fail.
     let plain = rmp_serde::to_vec(&payload).unwrap_or_default();
-    let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).unwrap_or_default();
+    let packed = compress(&plain).unwrap_or_default();
     let length = u32::try_from(plain.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(packed.len().saturating_add(HEADER));
     bytes.push(FORMAT);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&packed);
     bytes
+}
+
+/// With a checksum: a disk that forgets makes no rows up.
+fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(plain)
 }
 
 /// Reads what [`encode`] wrote; `first` is the frame's first time. The error says what is odd.

@@ -3,19 +3,13 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::retention::Plan;
-use super::store::{Claim, ClaimedFrame, Lane, STEP, Settlement};
-use super::{Frame, WhenFull};
+use super::Packed;
+use super::clocks::Origin;
+use super::rate::Rate;
+use super::store::{ClaimedFrame, Lane, Settlement};
 use crate::metric::{Monotonic, UnixNanos};
-
-/// At most so many frames are removed for one that comes in.
-const MOST_AT_ONCE: usize = 512;
-/// Thinning stops at every 65,536th tick.
-const COARSEST: u32 = 16;
-/// What a frame takes beside its payload.
-const ROW_BYTES: u64 = 96;
 
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
     let newest = newest(change)?;
@@ -87,165 +81,27 @@ pub(super) fn count_dropped(change: &Transaction<'_>, samples: u64) -> rusqlite:
     statement.execute([signed(samples)]).map(|_| ())
 }
 
-pub(super) fn insert(
-    change: &Transaction<'_>,
-    frame: &Frame,
-    boot_id: &str,
-    payload: &[u8],
-) -> rusqlite::Result<()> {
-    let (first, last) = frame.span();
-    let monotonic = i64::try_from(frame.monotonic.0.as_nanos()).unwrap_or(i64::MAX);
-    let samples = signed(frame.samples.len() as u64);
+pub(super) fn insert(change: &Transaction<'_>, frame: &Packed, boot_id: &str) -> rusqlite::Result<()> {
     let mut statement = change.prepare_cached(
-        "INSERT INTO frames (tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO frames
+           (tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload, boot_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let row = params![frame.tick, first.0, last.0, samples, frame.events, boot_id, monotonic, payload];
+    let Packed { tick, events, read, first, last, samples, payload } = frame;
+    let monotonic = i64::try_from(read.monotonic.0.as_nanos()).unwrap_or(i64::MAX);
+    let row =
+        params![tick, first.0, last.0, signed(*samples), events, boot_id, monotonic, payload, read.boot().0];
     statement.execute(row).map(|_| ())
 }
 
-/// The agent's present: a frame of this boot has its true age whatever the clock says.
-pub(super) struct Present<'a> {
-    pub(super) boot_id: &'a str,
-    pub(super) monotonic: Monotonic,
-}
-
-/// Makes room as planned; tells whether there is enough for the incoming frame.
-pub(super) fn clear(
-    change: &Transaction<'_>,
-    plan: Plan,
-    present: &Present<'_>,
-    leases: &[(i64, i64)],
-) -> rusqlite::Result<bool> {
-    // A range whose frames are all gone is settled.
-    change
-        .prepare_cached(
-            "DELETE FROM pending WHERE last IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM frames WHERE seq BETWEEN first AND last)",
-        )?
-        .execute([])?;
-    let oldest_pending: i64 = change
-        .prepare_cached(
-            "SELECT ifnull(min((SELECT seq FROM frames WHERE seq >= first ORDER BY seq LIMIT 1)),
-                           9223372036854775807) FROM pending",
-        )?
-        .query_row([], |row| row.get(0))?;
-    for seq in older(change, plan.settled_before, oldest_pending, None)? {
-        change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
-    }
-    for seq in older(change, plan.expired_before, i64::MAX, Some((present, plan.max_age)))? {
-        if !leased(leases, seq) {
-            forget(change, seq, "expired")?;
-        }
-    }
-    if plan.free > 0 { free(change, plan, oldest_pending, leases) } else { Ok(true) }
-}
-
-/// The frames at the beginning that are all older than a moment. Only the beginning is looked at: a
-/// backlog of a gigabyte is not to be read at every tick. With the present given, the age of a frame
-/// of this boot is its monotonic one: a clock that was set forwards by years expires nothing.
-fn older(
-    change: &Transaction<'_>,
-    than: UnixNanos,
-    before: i64,
-    present: Option<(&Present<'_>, Duration)>,
-) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = change.prepare_cached(
-        "SELECT seq, last_time, boot_id, monotonic_ns FROM frames WHERE seq < ?1 ORDER BY seq LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![before, STEP])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let boot_id: String = row.get(2)?;
-        let is_older = match present {
-            Some((present, age)) if present.boot_id == boot_id => {
-                let read = Monotonic(Duration::from_nanos(unsigned(row.get(3)?)));
-                present.monotonic.since(read) > age
-            }
-            _ => row.get::<_, i64>(1)? < than.0,
-        };
-        if !is_older {
-            break;
-        }
-        found.push(row.get(0)?);
-    }
-    Ok(found)
-}
-
-/// Frees so many bytes. Settled frames go first, the oldest before the others. Then, if the backlog
-/// may be thinned, the frames with an odd tick, oldest first; when there are none left, those whose
-/// tick is not a multiple of 4, and so on: the whole time stays covered, ever more coarsely. Totals
-/// lose nothing by that, and a container that is read at every fourth tick only keeps its rows. What
-/// then is still too much is dropped, oldest first.
-fn free(change: &Transaction<'_>, plan: Plan, settled: i64, leases: &[(i64, i64)]) -> rusqlite::Result<bool> {
-    const SETTLED: &str = "SELECT seq, length(payload) FROM frames WHERE seq < ?1 ORDER BY seq";
-    const FINER: &str =
-        "SELECT seq, length(payload) FROM frames WHERE NOT events AND (tick & (?1 - 1)) <> 0 ORDER BY seq";
-    const ALL: &str = "SELECT seq, length(payload) FROM frames WHERE seq >= ?1 ORDER BY seq";
-    let mut left = plan.free;
-    left -= remove(change, SETTLED, settled, left, leases, "dropped")?;
-    if plan.when_full == WhenFull::DropNewest {
-        return Ok(left == 0);
-    }
-    if plan.when_full == WhenFull::Thin {
-        for power in 1..=COARSEST {
-            left -= remove(change, FINER, 1 << power, left, leases, "thinned")?;
-        }
-    }
-    remove(change, ALL, 0, left, leases, "dropped").map(|_| true)
-}
-
-/// Removes the frames that a query gives until so many bytes are free; gives how many of them are.
-fn remove(
-    change: &Transaction<'_>,
-    query: &str,
-    parameter: i64,
-    bytes: u64,
-    leases: &[(i64, i64)],
-    column: &'static str,
-) -> rusqlite::Result<u64> {
-    let mut victims = Vec::new();
-    let mut freed = 0;
-    let mut statement = change.prepare_cached(query)?;
-    let mut rows = statement.query([parameter])?;
-    // What is left to do is done with the next frames, so that none waits long.
-    while freed < bytes && victims.len() < MOST_AT_ONCE {
-        let Some(row) = rows.next()? else { break };
-        let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if !leased(leases, seq) {
-            victims.push(seq);
-            freed = freed.saturating_add(unsigned(length)).saturating_add(ROW_BYTES);
-        }
-    }
-    for seq in victims {
-        forget(change, seq, column)?;
-    }
-    Ok(freed.min(bytes))
-}
-
-fn leased(leases: &[(i64, i64)], seq: i64) -> bool {
-    leases.iter().any(|(first, last)| (*first..=*last).contains(&seq))
-}
-
-/// Deletes a frame; sinks that had not settled it count its samples in `column`.
-fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite::Result<()> {
-    let count = format!(
-        "UPDATE sinks SET {column} = {column} +
-           (SELECT samples FROM frames WHERE seq = ?1) - (SELECT iif(first = ?1, skip, 0) FROM pending
-              WHERE sink = id AND first <= ?1 AND ?1 <= ifnull(last, ?1))
-         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
-    );
-    change.prepare_cached(&count)?.execute([seq])?;
-    // In this order: the range behind may begin where this one would.
-    change.prepare_cached("DELETE FROM pending WHERE first = ?1 AND last = ?1")?.execute([seq])?;
-    change
-        .prepare_cached("UPDATE pending SET first = first + 1, skip = 0 WHERE first = ?1")?
-        .execute([seq])?;
-    change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq])?;
-    Ok(())
-}
-
-pub(super) fn claim(connection: &Connection, sink: i64, lane: Lane, samples: u64) -> rusqlite::Result<Claim> {
+/// The oldest frames of a lane that hold so many samples, each with its origin. Their ages are not known
+/// here.
+pub(super) fn claim(
+    connection: &Connection,
+    sink: i64,
+    lane: Lane,
+    samples: u64,
+) -> rusqlite::Result<(Vec<(ClaimedFrame, Origin)>, bool)> {
     let mut ranges = connection.prepare_cached(match lane {
         Lane::Live => "SELECT first, skip, 9223372036854775807 FROM pending WHERE sink = ?1 AND last IS NULL",
         Lane::Backlog => {
@@ -255,29 +111,66 @@ pub(super) fn claim(connection: &Connection, sink: i64, lane: Lane, samples: u64
     let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
-        "SELECT seq, first_time, samples, payload FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+        "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns, payload, boot_time
+         FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
     )?;
     for (first, skip, last) in ranges {
-        let mut found = Claim::default();
+        let (mut found, mut more) = (Vec::new(), false);
         let mut count = 0_u64;
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             if count >= samples {
-                found.more = true;
+                more = true;
                 break;
             }
-            let seq: i64 = row.get(0)?;
-            let samples = unsigned(row.get(2)?);
-            let skip = if seq == first { unsigned(skip) } else { 0 };
-            count = count.saturating_add(samples.saturating_sub(skip));
-            let first_time = UnixNanos(row.get(1)?);
-            found.frames.push(ClaimedFrame { seq, first_time, samples, skip, payload: row.get(3)? });
+            let skip = if row.get::<_, i64>(0)? == first { unsigned(skip) } else { 0 };
+            let (frame, origin) = claimed(row, skip)?;
+            count = count.saturating_add(frame.samples.saturating_sub(skip));
+            found.push((frame, origin));
         }
-        if !found.frames.is_empty() {
-            return Ok(found);
+        if !found.is_empty() {
+            return Ok((found, more));
         }
     }
-    Ok(Claim::default())
+    Ok((Vec::new(), false))
+}
+
+fn claimed(row: &Row<'_>, skip: u64) -> rusqlite::Result<(ClaimedFrame, Origin)> {
+    let last_time = UnixNanos(row.get(2)?);
+    let frame = ClaimedFrame {
+        seq: row.get(0)?,
+        first_time: UnixNanos(row.get(1)?),
+        last_time,
+        age: Duration::ZERO,
+        samples: unsigned(row.get(3)?),
+        skip,
+        payload: row.get(6)?,
+    };
+    let origin = Origin {
+        boot_id: row.get(4)?,
+        monotonic: Monotonic(Duration::from_nanos(unsigned(row.get(5)?))),
+        boot_time: row.get::<_, Option<i64>>(7)?.map(UnixNanos),
+        last: last_time,
+    };
+    Ok((frame, origin))
+}
+
+/// Moves the times of a frame.
+pub(super) fn correct(change: &Transaction<'_>, seq: i64, by: i64) -> rusqlite::Result<()> {
+    change
+        .prepare_cached(
+            "UPDATE frames SET first_time = first_time + ?2, last_time = last_time + ?2,
+             boot_time = boot_time + ?2 WHERE seq = ?1",
+        )?
+        .execute([seq, by])
+        .map(|_| ())
+}
+
+/// The oldest frame that some sink has not settled.
+pub(super) fn oldest_pending(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut statement =
+        connection.prepare_cached("SELECT ifnull(min(first), 9223372036854775807) FROM pending")?;
+    statement.query_row([], |row| row.get(0))
 }
 
 pub(super) fn settle(
@@ -317,11 +210,13 @@ pub(super) fn settle(
         .execute([sink, first, next, skip])?;
     let lost = covered.saturating_sub(done.sum());
     let delivery = (done.delivered > 0).then_some(now.0);
+    let rate = rate(change, sink)?.and(done.delivered, now);
     change
         .prepare_cached(
             "UPDATE sinks SET filtered = filtered + ?2, delivered = delivered + ?3, rejected = rejected + ?4,
              expired = expired + ?5, dropped = dropped + ?6, last_delivery = ifnull(?7, last_delivery),
-             last_error = iif(?7 IS NULL, last_error, NULL), next_try = iif(?7 IS NULL, next_try, NULL)
+             last_error = iif(?7 IS NULL, last_error, NULL), next_try = iif(?7 IS NULL, next_try, NULL),
+             recent_samples = ?8, recent_seconds = ?9, recent_until = ?10
              WHERE id = ?1",
         )?
         .execute(params![
@@ -331,9 +226,22 @@ pub(super) fn settle(
             signed(done.rejected),
             signed(done.expired),
             signed(lost),
-            delivery
+            delivery,
+            rate.samples,
+            rate.seconds,
+            rate.until.map(|until| until.0)
         ])?;
     Ok(())
+}
+
+/// How fast a sink delivers.
+pub(super) fn rate(connection: &Connection, sink: i64) -> rusqlite::Result<Rate> {
+    let mut statement = connection
+        .prepare_cached("SELECT recent_samples, recent_seconds, recent_until FROM sinks WHERE id = ?1")?;
+    statement.query_row([sink], |row| {
+        let until = row.get::<_, Option<i64>>(2)?.map(UnixNanos);
+        Ok(Rate { samples: row.get(0)?, seconds: row.get(1)?, until })
+    })
 }
 
 fn change_has(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
@@ -341,10 +249,10 @@ fn change_has(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
 }
 
 /// SQLite has signed integers only; no count comes near the border.
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn unsigned(count: i64) -> u64 {
+pub(super) fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }

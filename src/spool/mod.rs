@@ -16,13 +16,17 @@
 //! **Recovery.** SQLite's WAL survives a killed process. A file that is damaged all the same is moved
 //! aside with a loud message and a new one begun. The spool does not know what a metric means.
 
+mod clocks;
 mod error;
 pub mod export;
 mod frame;
 mod ledger;
 mod quarantine;
+mod ranges;
+mod rate;
 pub mod rejected;
 mod retention;
+mod room;
 mod schema;
 mod status;
 mod store;
@@ -33,7 +37,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SpoolError;
-pub use frame::{Frame, decode, encode};
+pub use frame::{Frame, Packed, decode, encode};
 pub use rejected::DeadLetter;
 pub use status::{SinkStatus, Status};
 pub use store::{Claim, ClaimedFrame, Lane, Position, Settlement, Store};

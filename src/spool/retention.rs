@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use super::{Config, WhenFull};
-use crate::metric::UnixNanos;
 
 /// How full the spool is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
-    /// Wall time.
-    pub(super) now: UnixNanos,
     /// Bytes of pages in use.
     pub(super) used: u64,
     /// Bytes about to be added.
@@ -20,10 +17,8 @@ pub(super) struct Facts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     /// Settled frames older than this are deleted.
-    pub(super) settled_before: UnixNanos,
-    /// All frames older than this are expired: by the clock, or by their age where that is known.
-    pub(super) expired_before: UnixNanos,
-    /// That age.
+    pub(super) keep_delivered: Duration,
+    /// All frames older than this are expired.
     pub(super) max_age: Duration,
     /// So many bytes must be freed.
     pub(super) free: u64,
@@ -40,13 +35,7 @@ pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
         // A little more than needed, so that not every frame of a full spool has to make room.
         over.saturating_add(config.max_size / 64)
     };
-    Plan {
-        settled_before: facts.now.minus(config.keep_delivered),
-        expired_before: facts.now.minus(config.max_age.max(Duration::from_secs(1))),
-        max_age: config.max_age,
-        free,
-        when_full: config.when_full,
-    }
+    Plan { keep_delivered: config.keep_delivered, max_age: config.max_age, free, when_full: config.when_full }
 }
 
 #[cfg(test)]
@@ -54,7 +43,6 @@ mod tests {
     use std::time::Duration;
 
     use super::{Facts, plan};
-    use crate::metric::UnixNanos;
     use crate::spool::{Config, Durability, WhenFull};
 
     fn config(when_full: WhenFull) -> Config {
@@ -71,7 +59,7 @@ mod tests {
     #[test]
     fn room_is_made_only_when_the_limit_is_passed() {
         let check = |used, free| {
-            let facts = Facts { now: UnixNanos(0), used, incoming: 400 };
+            let facts = Facts { used, incoming: 400 };
             let plan = plan(&config(WhenFull::DropOldest), facts);
             assert_eq!(plan.free, free, "used {used}");
         };
@@ -79,13 +67,5 @@ mod tests {
         check(6_000, 0);
         check(6_001, 101);
         check(7_000, 1_100);
-    }
-
-    #[test]
-    fn ages_are_counted_from_now() {
-        let now = UnixNanos(1_000_000_000_000);
-        let plan = plan(&config(WhenFull::DropOldest), Facts { now, used: 0, incoming: 0 });
-        assert_eq!(plan.settled_before, UnixNanos(990_000_000_000));
-        assert_eq!(plan.expired_before, UnixNanos(900_000_000_000));
     }
 }

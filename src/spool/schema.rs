@@ -4,16 +4,19 @@ use std::cmp::Ordering;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{Durability, SpoolError};
 
 /// Every migration there ever was, in order. Files are only ever added.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_spool.sql"), include_str!("../../migrations/0002_rejected.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_spool.sql"),
+    include_str!("../../migrations/0002_rejected.sql"),
+    include_str!("../../migrations/0003_clock.sql"),
+];
 
 /// The format that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// 8 KiB: a frame of some kilobytes wastes a third of what it would in 4 KiB pages.
 const PRAGMAS: &str = "
@@ -38,6 +41,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
         Durability::Power => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    // A transaction that begins by reading must not find later that another has written meanwhile.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let found = version(&connection).map_err(failed)?;
     if found > VERSION {
         return Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION });
@@ -95,16 +100,12 @@ pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
 
 /// A path as SQLite's URIs have it.
 fn uri(path: &Path, parameters: &str) -> String {
-    let mut uri = "file:".to_owned();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                uri.push(char::from(*byte))
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri + parameters
+    let letter = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let path: String = path.as_os_str().as_bytes().iter().map(letter).collect();
+    format!("file:{path}{parameters}")
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

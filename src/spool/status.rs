@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::{SpoolError, schema};
+use super::ledger::unsigned;
+use super::{SpoolError, ledger, schema};
+use crate::metric::UnixNanos;
 
 /// A spool at one instant.
 #[derive(Debug, Clone, Serialize)]
@@ -55,6 +57,10 @@ pub struct SinkStatus {
     pub pending_bytes: u64,
     /// Time of the oldest row that waits, unix ns.
     pub oldest_pending: Option<i64>,
+    /// Samples per second that the server accepted in the last minute in which it accepted some.
+    pub delivered_per_second: Option<f64>,
+    /// Seconds until nothing waits any more, if all goes on as it does now; none if it would not end.
+    pub drained_in_seconds: Option<f64>,
     /// When the server last accepted something, unix ns.
     pub last_delivery: Option<i64>,
     /// Why nothing is accepted at the moment.
@@ -87,6 +93,7 @@ fn sinks(connection: &Connection) -> rusqlite::Result<Vec<SinkStatus>> {
                 last_delivery, last_error, next_try FROM sinks ORDER BY active DESC, name",
     )?;
     let mut rows = statement.query([])?;
+    let collected_per_second = collected_per_second(connection)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let count = |column: usize| row.get(column).map(unsigned);
@@ -105,9 +112,38 @@ fn sinks(connection: &Connection) -> rusqlite::Result<Vec<SinkStatus>> {
             next_try: row.get(12)?,
             ..SinkStatus::default()
         };
-        found.push(with_pending(connection, row.get(0)?, sink)?);
+        let id = row.get(0)?;
+        let mut sink = with_pending(connection, id, sink)?;
+        sink.delivered_per_second = ledger::rate(connection, id)?.per_second();
+        sink.drained_in_seconds = drained_in(&sink, collected_per_second);
+        found.push(sink);
     }
     Ok(found)
+}
+
+/// How fast rows come in, by the last few frames.
+fn collected_per_second(connection: &Connection) -> rusqlite::Result<f64> {
+    let mut statement =
+        connection.prepare("SELECT samples, last_time FROM frames ORDER BY seq DESC LIMIT 20")?;
+    let frames = statement.query_map([], |row| Ok((unsigned(row.get(0)?), UnixNanos(row.get(1)?))))?;
+    let frames: Vec<(u64, UnixNanos)> = frames.collect::<rusqlite::Result<_>>()?;
+    let (Some((_, newest)), Some((_, oldest))) = (frames.first(), frames.last()) else { return Ok(0.0) };
+    let samples = frames.iter().rev().skip(1).map(|(samples, _)| *samples).sum::<u64>();
+    let seconds = newest.since(*oldest).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate for eyes")]
+    Ok(if seconds > 0.0 { samples as f64 / seconds } else { 0.0 })
+}
+
+/// How long it takes until nothing waits; none if that is not known or would take for ever.
+#[expect(clippy::cast_precision_loss, reason = "an estimate for eyes")]
+fn drained_in(sink: &SinkStatus, collected_per_second: f64) -> Option<f64> {
+    if sink.pending == 0 {
+        return Some(0.0);
+    }
+    let incoming = if sink.active { collected_per_second } else { 0.0 };
+    let gained = sink.delivered_per_second? - incoming;
+    // A sink that keeps up delivers what comes in, now a little less and now a little more.
+    (sink.last_error.is_none() && gained > incoming * 0.02).then(|| sink.pending as f64 / gained)
 }
 
 fn with_pending(connection: &Connection, id: i64, mut sink: SinkStatus) -> rusqlite::Result<SinkStatus> {
@@ -130,6 +166,28 @@ fn file_bytes(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |data| data.len())
 }
 
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
+#[cfg(test)]
+mod tests {
+    use super::{SinkStatus, drained_in};
+
+    #[test]
+    fn what_waits_is_gone_when_more_is_delivered_than_comes_in() {
+        let check = |pending, rate, incoming, trouble: Option<&str>, expected| {
+            let last_error = trouble.map(str::to_owned);
+            let sink = SinkStatus {
+                active: true,
+                pending,
+                delivered_per_second: rate,
+                last_error,
+                ..SinkStatus::default()
+            };
+            assert_eq!(drained_in(&sink, incoming), expected, "{sink:?}");
+        };
+        check(0, None, 10.0, Some("down"), Some(0.0));
+        check(900, Some(100.0), 10.0, None, Some(10.0));
+        check(900, Some(100.0), 100.0, None, None);
+        check(900, Some(101.0), 100.0, None, None);
+        check(900, None, 10.0, None, None);
+        check(900, Some(100.0), 10.0, Some("down"), None);
+    }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::ledger::Present;
-use super::retention::{self, Facts};
-use super::{Config, DeadLetter, Frame, SpoolError, encode, ledger, rejected, schema};
-use crate::metric::UnixNanos;
+use super::clocks::{Clocks, Origin};
+use super::room::{self, NOT_THINNED, Thinned};
+use super::{Config, DeadLetter, Packed, SpoolError, ledger, rejected, retention, schema};
+use crate::metric::{Moment, UnixNanos};
 
 /// A place between two samples: before sample `offset` of frame `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,10 @@ pub struct ClaimedFrame {
     pub seq: i64,
     /// For [`super::decode`].
     pub first_time: UnixNanos,
+    /// Time of its newest row.
+    pub last_time: UnixNanos,
+    /// How long ago that was, whatever the clock said then.
+    pub age: Duration,
     /// How many samples it has.
     pub samples: u64,
     /// How many of them are settled already.
@@ -74,8 +79,6 @@ impl Settlement {
     }
 }
 
-/// At most so many frames leave in one step, so that a step stays short.
-pub(super) const STEP: i64 = 512;
 /// Free pages that are left in the file: the next frames need them.
 const FEW_PAGES: i64 = 64;
 
@@ -84,16 +87,19 @@ const FEW_PAGES: i64 = 64;
 pub struct Store {
     connection: Connection,
     config: Config,
-    boot_id: String,
+    clocks: Clocks,
     /// Frames that a sink is working on right now: they are not thrown out under its hands.
     leases: HashMap<String, (i64, i64)>,
+    thinned: Thinned,
 }
 
 impl Store {
     /// Opens the file, or makes it.
     pub fn open(config: Config, boot_id: String) -> Result<Self, SpoolError> {
         let connection = schema::open(&config.path, config.durability)?;
-        Ok(Self { connection, config, boot_id, leases: HashMap::new() })
+        let failed = |source| SpoolError::Sqlite { path: config.path.clone(), source };
+        let clocks = Clocks::read(&connection, boot_id).map_err(failed)?;
+        Ok(Self { connection, config, clocks, leases: HashMap::new(), thinned: NOT_THINNED })
     }
 
     /// Where it is.
@@ -116,27 +122,28 @@ impl Store {
     }
 
     /// Keeps a frame. It is committed when this returns.
-    pub fn append(&mut self, frame: &Frame, now: UnixNanos) -> Result<(), SpoolError> {
+    pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<(), SpoolError> {
         let failed = self.sqlite();
-        let payload = encode(&frame.samples);
+        self.clocks.observe(&self.connection, now).map_err(&failed)?;
         let used = self.used().map_err(&failed)?;
-        let facts = Facts { now, used, incoming: payload.len() as u64 };
+        let facts = retention::Facts { used, incoming: frame.payload.len() as u64 };
         let plan = retention::plan(&self.config, facts);
-        let present = Present { boot_id: &self.boot_id, monotonic: frame.monotonic };
-        let leases: Vec<_> = self.leases.values().copied().collect();
+        let leased = self.leases.values().copied().collect();
         let change = self.connection.transaction().map_err(&failed)?;
-        let counts = frame.samples.len() as u64;
+        let mut thinned = self.thinned;
         let step = || {
-            let room = ledger::clear(&change, plan, &present, &leases)?;
-            ledger::count_collected(&change, counts)?;
+            let facts = room::Facts { plan, clocks: &self.clocks, now, leased };
+            let room = room::clear(&change, &facts, &mut thinned)?;
+            ledger::count_collected(&change, frame.samples)?;
             if room {
-                ledger::insert(&change, frame, &self.boot_id, &payload)
+                ledger::insert(&change, frame, self.clocks.boot_id())
             } else {
-                ledger::count_dropped(&change, counts)
+                ledger::count_dropped(&change, frame.samples)
             }
         };
         step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
+        self.thinned = thinned;
         if let Err(error) = self.shrink(used) {
             // The frame is kept; that the file stays larger is no harm.
             tracing::debug!(%error, "the spool's file cannot be made smaller now");
@@ -154,17 +161,49 @@ impl Store {
         change.commit().map_err(failed)
     }
 
-    /// The oldest frames that the sink has not settled, until they hold `samples` samples.
-    pub fn claim(&mut self, sink: &str, lane: Lane, samples: u64) -> Result<Claim, SpoolError> {
+    /// The oldest frames that the sink has not settled, until they hold `samples` samples. Those that were
+    /// never handed out before get their right time, should the clock have been wrong.
+    pub fn claim(&mut self, sink: &str, lane: Lane, samples: u64, now: Moment) -> Result<Claim, SpoolError> {
         let failed = self.sqlite();
+        if let Err(error) = self.clocks.observe(&self.connection, now) {
+            tracing::debug!(%error, "that the clock was set cannot be noted yet");
+        }
         let id = ledger::sink_id(&self.connection, sink).map_err(&failed)?;
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
-        let claim = ledger::claim(&self.connection, id, lane, samples).map_err(failed)?;
+        let (mut found, more) = ledger::claim(&self.connection, id, lane, samples).map_err(&failed)?;
+        self.correct(&mut found).map_err(&failed)?;
+        let frames = found.into_iter().map(|(frame, origin)| ClaimedFrame {
+            age: self.clocks.age(&Origin { last: frame.last_time, ..origin }, now),
+            ..frame
+        });
+        let claim = Claim { frames: frames.collect(), more };
         match (claim.frames.first(), claim.frames.last()) {
-            (Some(first), Some(last)) => self.leases.insert(sink.to_owned(), (first.seq, last.seq)),
+            (Some(first), Some(last)) => {
+                let oldest = ledger::oldest_pending(&self.connection).map_err(failed)?;
+                self.clocks.note_handed(first.seq, last.seq, oldest);
+                self.leases.insert(sink.to_owned(), (first.seq, last.seq))
+            }
             _ => self.leases.remove(sink),
         };
         Ok(claim)
+    }
+
+    /// Gives frames that are handed out for the first time their right times, in the file too.
+    fn correct(&mut self, found: &mut [(ClaimedFrame, Origin)]) -> rusqlite::Result<()> {
+        let wrong = |(frame, origin): &(ClaimedFrame, Origin)| self.clocks.correction(frame.seq, origin);
+        if !found.iter().any(|one| wrong(one).is_some()) {
+            return Ok(());
+        }
+        let corrections: Vec<_> = found.iter().map(wrong).collect();
+        let change = self.connection.transaction()?;
+        for ((frame, _), by) in found.iter_mut().zip(corrections) {
+            if let Some(by) = by {
+                ledger::correct(&change, frame.seq, by)?;
+                frame.first_time = UnixNanos(frame.first_time.0.saturating_add(by));
+                frame.last_time = UnixNanos(frame.last_time.0.saturating_add(by));
+            }
+        }
+        change.commit()
     }
 
     /// Makes a backlog of all that waits for the sink now, so that new frames need not wait behind it.

@@ -16,21 +16,21 @@ use tokio::sync::{oneshot, watch};
 
 use super::quarantine::{move_aside, with_suffix};
 use super::store::{Claim, Lane, Settlement, Store};
-use super::{Config, DeadLetter, Frame, SpoolError};
+use super::{Config, DeadLetter, Frame, Packed, SpoolError};
 use crate::clock::Clock;
-use crate::metric::UnixNanos;
+use crate::metric::{Moment, UnixNanos};
 
 /// Frames on the way to the thread.
 const QUEUE: usize = 64;
-/// Frames that wait in memory while the file cannot be written.
-const RING: usize = 256;
+/// Bytes of frames that wait in memory while the file cannot be written.
+const RING: usize = 8 << 20;
 /// How often a failing file is tried again when no frame comes.
 const RETRY: Duration = Duration::from_secs(5);
 
 type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 enum Command {
-    Append(Frame),
+    Append(Packed),
     Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
@@ -85,11 +85,11 @@ impl Spool {
     }
 
     /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
-    pub fn append(&self, frame: Frame) {
+    pub fn append(&self, frame: &Frame) {
         if let Err(TrySendError::Full(Command::Append(frame))) =
-            self.commands.try_send(Command::Append(frame))
+            self.commands.try_send(Command::Append(frame.into()))
         {
-            self.refused.fetch_add(frame.samples.len() as u64, Ordering::Relaxed);
+            self.refused.fetch_add(frame.samples, Ordering::Relaxed);
         }
     }
 
@@ -197,7 +197,7 @@ struct Worker {
     clock: Arc<dyn Clock>,
     announce: watch::Sender<u64>,
     refused: Arc<AtomicU64>,
-    waiting: VecDeque<Frame>,
+    waiting: VecDeque<Packed>,
     lost: u64,
     failing: bool,
     _lock: File,
@@ -214,7 +214,7 @@ impl Worker {
                     self.keep();
                 }
                 Ok(Command::Claim { sink, lane, samples, reply }) => {
-                    let answer = self.with_store(|store, _| store.claim(&sink, lane, samples));
+                    let answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Split { sink, reply }) => {
@@ -222,7 +222,7 @@ impl Worker {
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Settle { sink, done, letters, reply }) => {
-                    let answer = self.with_store(|store, now| store.settle(&sink, done, &letters, now));
+                    let answer = self.with_store(|store, now| store.settle(&sink, done, &letters, now.wall));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Trouble { sink, error, next }) => {
@@ -244,9 +244,9 @@ impl Worker {
     /// Runs one operation; on damage the file is replaced, and the error given on.
     fn with_store<T>(
         &mut self,
-        act: impl FnOnce(&mut Store, UnixNanos) -> Result<T, SpoolError>,
+        act: impl FnOnce(&mut Store, Moment) -> Result<T, SpoolError>,
     ) -> Result<T, SpoolError> {
-        let now = self.clock.now();
+        let now = self.clock.moment();
         if self.store.is_none() {
             self.store = Some(open(&self.config, &self.boot_id, &self.sinks, &*self.clock)?);
         }
@@ -288,9 +288,11 @@ impl Worker {
                 }
             }
         }
-        while self.waiting.len() > RING {
-            let samples = self.waiting.pop_front().map_or(0, |frame| frame.samples.len() as u64);
-            self.lost = self.lost.saturating_add(samples);
+        let mut bytes: usize = self.waiting.iter().map(|frame| frame.payload.len()).sum();
+        while bytes > RING {
+            let Some(frame) = self.waiting.pop_front() else { break };
+            bytes = bytes.saturating_sub(frame.payload.len());
+            self.lost = self.lost.saturating_add(frame.samples);
         }
         self.count_lost();
     }

@@ -75,7 +75,16 @@ fn sink_table(sink: &SinkStatus, now: UnixNanos) -> String {
         sink.pending_frames,
         if sink.pending == 0 { "-".to_owned() } else { ago(sink.oldest_pending) },
     );
-    let _ = writeln!(text, "  last delivery: {}", ago(sink.last_delivery));
+    let rate = sink.delivered_per_second.map(|rate| format!(", {rate:.0} samples per second"));
+    let _ = writeln!(text, "  last delivery: {}{}", ago(sink.last_delivery), rate.unwrap_or_default());
+    let drained = match sink.drained_in_seconds {
+        Some(0.0) => None,
+        Some(seconds) => Some(format!("in {}", short(Duration::from_secs_f64(seconds.min(1e9))))),
+        None => Some("not known, or never at this rate".to_owned()),
+    };
+    if let Some(drained) = drained {
+        let _ = writeln!(text, "  all sent: {drained}");
+    }
     if let Some(error) = &sink.last_error {
         let next = sink.next_try.map_or(Duration::ZERO, |next| UnixNanos(next).since(now));
         let _ = writeln!(text, "  trouble: {error}\n  next try: in {}", short(next));

@@ -19,6 +19,8 @@ fn policy() -> Policy {
     }
 }
 
+const NOW: UnixNanos = UnixNanos(25_000_000_000);
+
 /// Rows by letter: m is sent, s is filtered, o is too old.
 fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
     let row = |letter: char| Sample {
@@ -29,11 +31,21 @@ fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
     };
     let samples: Vec<_> = rows.chars().map(row).collect();
     let first_time = samples.iter().map(|sample| sample.time).min().unwrap();
-    ClaimedFrame { seq, first_time, samples: samples.len() as u64, skip, payload: encode(&samples) }
+    let last_time = samples.iter().map(|sample| sample.time).max().unwrap();
+    let age = NOW.since(last_time);
+    ClaimedFrame {
+        seq,
+        first_time,
+        last_time,
+        age,
+        samples: samples.len() as u64,
+        skip,
+        payload: encode(&samples),
+    }
 }
 
 fn load(frames: Vec<ClaimedFrame>) -> Load {
-    Load::new(&Claim { frames, more: false }, &policy(), UnixNanos(25_000_000_000), |_, _| {})
+    Load::new(&Claim { frames, more: false }, &policy(), |_, _| {})
 }
 
 fn passed(seq: i64, offset: u64, filtered: u64, expired: u64, unreadable: u64) -> Passed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Spool;
 use crate::clock::SystemClock;
-use crate::metric::{Fields, Monotonic, Sample, Tags, Text, UnixNanos};
+use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 use crate::spool::{Config, Durability, Frame, Lane, SpoolError, Status, WhenFull};
 
 fn config(folder: &std::path::Path) -> Config {
@@ -27,7 +27,7 @@ fn frame() -> Frame {
     let fields = Fields::new().with("total", 1_u64);
     let time = crate::clock::Clock::now(&SystemClock);
     let sample = Sample { measurement: Text::of("mem"), tags: Tags::default(), fields, time };
-    Frame { tick: 1, events: false, monotonic: Monotonic::default(), samples: vec![sample] }
+    Frame { tick: 1, events: false, read: crate::clock::Clock::moment(&SystemClock), samples: vec![sample] }
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_damaged_file_is_moved_aside_and_the_agent_goes_on() {
     std::fs::create_dir_all(config.path.parent().unwrap()).unwrap();
     std::fs::write(&config.path, "this is no database at all, is it? ".repeat(500)).unwrap();
     let (spool, thread) = start(config.clone()).unwrap();
-    spool.append(frame());
+    spool.append(&frame());
     spool.stop();
     thread.join().unwrap();
     assert_eq!(Status::read(&config.path).unwrap().frames, 1);
@@ -74,7 +74,7 @@ async fn a_sink_hears_of_a_frame_and_claims_it() {
     let folder = tempfile::tempdir().unwrap();
     let (spool, thread) = start(config(folder.path())).unwrap();
     let mut appended = spool.appended();
-    spool.append(frame());
+    spool.append(&frame());
     appended.changed().await.unwrap();
     assert_eq!(spool.claim("a", Lane::Live, 10).await.unwrap().frames.len(), 1);
     assert!(matches!(spool.claim("x", Lane::Live, 10).await, Err(SpoolError::UnknownSink(_))));

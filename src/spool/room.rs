@@ -1,0 +1,217 @@
+//! What leaves the spool, and in which order: what is settled and was kept long enough, what is too
+//! old, and, where room is needed, as much of the rest as it takes. Works within a transaction of the
+//! store and counts what it takes from a sink.
+
+use rusqlite::{Transaction, params};
+
+use super::WhenFull;
+use super::clocks::{Clocks, Origin};
+use super::ledger::unsigned;
+use super::ranges::Ranges;
+use super::retention::Plan;
+use crate::metric::{Moment, Monotonic, UnixNanos};
+
+/// At most so many frames leave in one step, so that a step stays short.
+const STEP: i64 = 512;
+/// The same, where room is made for a frame that comes in.
+const MOST_AT_ONCE: usize = 512;
+/// Thinning stops at every 65,536th tick.
+const COARSEST: usize = 16;
+/// What a frame takes beside its payload.
+const ROW_BYTES: u64 = 96;
+
+/// For every coarseness, up to which frame there is nothing left to thin: no frame is looked at twice.
+pub(super) type Thinned = [i64; COARSEST];
+
+/// Nothing was thinned yet, or not known to be.
+pub(super) const NOT_THINNED: Thinned = [i64::MIN; COARSEST];
+
+/// What must be known to make room.
+pub(super) struct Facts<'a> {
+    pub(super) plan: Plan,
+    pub(super) clocks: &'a Clocks,
+    pub(super) now: Moment,
+    /// Frames that sinks are working on right now.
+    pub(super) leased: Ranges,
+}
+
+/// Makes room as planned; tells whether there is enough for the incoming frame.
+pub(super) fn clear(
+    change: &Transaction<'_>,
+    facts: &Facts<'_>,
+    thinned: &mut Thinned,
+) -> rusqlite::Result<bool> {
+    // A range whose frames are all gone is settled.
+    change
+        .prepare_cached(
+            "DELETE FROM pending WHERE last IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM frames WHERE seq BETWEEN first AND last)",
+        )?
+        .execute([])?;
+    let plan = facts.plan;
+    let settled = pending(change)?.gaps(i64::MIN, i64::MAX);
+    for (first, last) in &settled {
+        let is_old =
+            |origin: &Origin, facts: &Facts<'_>| facts.clocks.age(origin, facts.now) > plan.keep_delivered;
+        for seq in beginning(change, (*first, *last), facts, is_old)? {
+            delete(change, seq)?;
+        }
+    }
+    let is_too_old = |origin: &Origin, facts: &Facts<'_>| {
+        facts.clocks.age(origin, facts.now) > plan.max_age && facts.clocks.is_certain(origin, facts.now)
+    };
+    for seq in beginning(change, (i64::MIN, i64::MAX), facts, is_too_old)? {
+        if !facts.leased.contains(seq) {
+            forget(change, seq, "expired")?;
+        }
+    }
+    if plan.free > 0 { free(change, facts, &settled, thinned) } else { Ok(true) }
+}
+
+/// What some sink has not settled.
+fn pending(change: &Transaction<'_>) -> rusqlite::Result<Ranges> {
+    let mut statement =
+        change.prepare_cached("SELECT first, ifnull(last, 9223372036854775807) FROM pending")?;
+    let ranges = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    ranges.collect()
+}
+
+/// The frames at the beginning of a range that are all to go. Only the beginning is looked at: a backlog
+/// of a gigabyte is not to be read at every tick.
+fn beginning(
+    change: &Transaction<'_>,
+    (first, last): (i64, i64),
+    facts: &Facts<'_>,
+    goes: impl Fn(&Origin, &Facts<'_>) -> bool,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = change.prepare_cached(
+        "SELECT seq, last_time, boot_id, monotonic_ns FROM frames WHERE seq BETWEEN ?1 AND ?2
+         ORDER BY seq LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![first, last, STEP])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let last = UnixNanos(row.get(1)?);
+        let monotonic = Monotonic(std::time::Duration::from_nanos(unsigned(row.get(3)?)));
+        let origin = Origin { boot_id: row.get(2)?, monotonic, boot_time: None, last };
+        if !goes(&origin, facts) {
+            break;
+        }
+        found.push(row.get(0)?);
+    }
+    Ok(found)
+}
+
+/// Frees so many bytes. Settled frames go first, the oldest before the others. Then, if the backlog
+/// may be thinned, the frames with an odd tick, oldest first; when there are none left, those whose
+/// tick is not a multiple of 4, and so on: the whole time stays covered, ever more coarsely. Totals
+/// lose nothing by that, and a container that is read at every fourth tick only keeps its rows. What
+/// then is still too much is dropped, oldest first.
+fn free(
+    change: &Transaction<'_>,
+    facts: &Facts<'_>,
+    settled: &[(i64, i64)],
+    thinned: &mut Thinned,
+) -> rusqlite::Result<bool> {
+    let mut left = facts.plan.free;
+    for (first, last) in settled {
+        let victims = Victims { first: *first, last: *last, step: 1, leased: &facts.leased };
+        left = left.saturating_sub(victims.remove(change, left, delete)?.freed);
+    }
+    if facts.plan.when_full == WhenFull::DropNewest {
+        return Ok(left == 0);
+    }
+    if facts.plan.when_full == WhenFull::Thin {
+        for (power, done) in (1..).zip(thinned) {
+            if left == 0 {
+                break;
+            }
+            let first = done.saturating_add(1);
+            let victims = Victims { first, last: i64::MAX, step: 1 << power, leased: &facts.leased };
+            let removed = victims.remove(change, left, |change, seq| forget(change, seq, "thinned"))?;
+            left = left.saturating_sub(removed.freed);
+            *done = removed.until;
+        }
+    }
+    let victims = Victims { first: i64::MIN, last: i64::MAX, step: 1, leased: &facts.leased };
+    victims.remove(change, left, |change, seq| forget(change, seq, "dropped")).map(|_| true)
+}
+
+/// Frames that may go: all of a range, or those whose tick is no multiple of `step`.
+struct Victims<'a> {
+    first: i64,
+    last: i64,
+    step: i64,
+    leased: &'a Ranges,
+}
+
+struct Removed {
+    freed: u64,
+    /// None is left up to here.
+    until: i64,
+}
+
+impl Victims<'_> {
+    /// Removes the oldest of them until so many bytes are free.
+    fn remove(
+        &self,
+        change: &Transaction<'_>,
+        bytes: u64,
+        mut act: impl FnMut(&Transaction<'_>, i64) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Removed> {
+        let mut found = Vec::new();
+        let mut removed = Removed { freed: 0, until: self.first.saturating_sub(1) };
+        let mut passed_over = false;
+        let mut statement = change.prepare_cached(
+            "SELECT seq, length(payload) FROM frames WHERE seq BETWEEN ?1 AND ?2
+             AND (?3 = 1 OR (NOT events AND (tick & (?3 - 1)) <> 0)) ORDER BY seq",
+        )?;
+        let mut rows = statement.query(params![self.first, self.last, self.step])?;
+        // What is left to do is done with the next frames, so that none waits long.
+        while removed.freed < bytes && found.len() < MOST_AT_ONCE {
+            let Some(row) = rows.next()? else { break };
+            let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if self.leased.contains(seq) {
+                passed_over = true;
+                continue;
+            }
+            found.push(seq);
+            removed.freed = removed.freed.saturating_add(unsigned(length)).saturating_add(ROW_BYTES);
+            if !passed_over {
+                removed.until = seq;
+            }
+        }
+        drop(rows);
+        if !passed_over && removed.freed < bytes && found.len() < MOST_AT_ONCE {
+            removed.until =
+                change.query_row("SELECT ifnull(max(seq), ?1) FROM frames", [removed.until], |row| {
+                    row.get(0)
+                })?;
+        }
+        for seq in found {
+            act(change, seq)?;
+        }
+        Ok(removed)
+    }
+}
+
+fn delete(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<()> {
+    change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq]).map(|_| ())
+}
+
+/// Deletes a frame; sinks that had not settled it count its samples in `column`.
+fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite::Result<()> {
+    let count = format!(
+        "UPDATE sinks SET {column} = {column} +
+           (SELECT samples FROM frames WHERE seq = ?1) - (SELECT iif(first = ?1, skip, 0) FROM pending
+              WHERE sink = id AND first <= ?1 AND ?1 <= ifnull(last, ?1))
+         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
+    );
+    change.prepare_cached(&count)?.execute([seq])?;
+    // In this order: the range behind may begin where this one would.
+    change.prepare_cached("DELETE FROM pending WHERE first = ?1 AND last = ?1")?.execute([seq])?;
+    change
+        .prepare_cached("UPDATE pending SET first = first + 1, skip = 0 WHERE first = ?1")?
+        .execute([seq])?;
+    delete(change, seq)
+}

@@ -2,16 +2,20 @@
 
 mod export;
 mod rejected;
+mod replay;
 mod status;
 mod verify;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::check::say_mistakes;
-use super::{DEFAULT_CONFIG, Exit, complain};
+use super::{DEFAULT_CONFIG, Exit, complain, moment};
+use crate::clock::{Clock, SystemClock};
 use crate::config;
+use crate::metric::UnixNanos;
 use crate::spool::SpoolError;
 
 /// What to do with the spool.
@@ -24,9 +28,14 @@ pub(super) enum SpoolCommand {
     Status(status::StatusArgs),
     /// Rows that a server refused for good, with its reason.
     #[command(
-        after_help = "Examples:\n  dunlin spool rejected --sink central\n  dunlin spool rejected --sink central --purge"
+        after_help = "Examples:\n  dunlin spool rejected --sink central\n  dunlin spool rejected --sink central --requeue\n  dunlin spool rejected --sink central --purge"
     )]
     Rejected(rejected::RejectedArgs),
+    /// Sends again what the spool still holds: into a database that is new, or was emptied.
+    #[command(
+        after_help = "Examples:\n  dunlin spool replay --sink central --since 2h\n  dunlin spool replay --sink central --since 2026-01-31T12:00:00Z --until 2026-01-31T13:00:00Z"
+    )]
+    Replay(replay::ReplayArgs),
     /// Prints rows: all that it holds, or what a sink has not settled yet.
     #[command(
         after_help = "Examples:\n  dunlin spool export --since 2h > rows.txt\n  dunlin spool export --sink central --format ndjson | gzip > backlog.gz"
@@ -59,11 +68,34 @@ impl Place {
     }
 }
 
+/// Which rows, by their time.
+#[derive(Debug, Args)]
+struct Span {
+    /// Only rows from this moment on: a time, or how long ago.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only rows before this moment.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+}
+
+impl Span {
+    fn time(&self) -> Result<Range<UnixNanos>, String> {
+        let now = SystemClock.now();
+        let moment = |text: &Option<String>, default| match text {
+            Some(text) => moment::parse(text, now),
+            None => Ok(UnixNanos(default)),
+        };
+        Ok(moment(&self.since, i64::MIN)?..moment(&self.until, i64::MAX)?)
+    }
+}
+
 /// Does it.
 pub(super) fn spool(command: &SpoolCommand) -> Exit {
     let done = match command {
         SpoolCommand::Status(args) => args.place.path().map(|path| status::status(&path, args)),
         SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected::rejected(&path, args)),
+        SpoolCommand::Replay(args) => args.place.path().map(|path| replay::replay(&path, args)),
         SpoolCommand::Export(args) => args.place.path().map(|path| export::export(&path, args)),
         SpoolCommand::Verify(args) => args.place.path().map(|path| verify::verify(&path)),
     };

@@ -5,8 +5,9 @@
 //! trouble the task waits (see `backoff.rs`), without end as long as the data is kept, and begins
 //! again with one small request. When a sink is back, what has gathered meanwhile becomes its backlog:
 //! new rows go first, so that dashboards are live at once, and the backlog drains beside them, under
-//! `backfill_rate` if that is set. Order is kept within each of the two. A request that the server cannot take is halved until the row at
-//! fault is alone. The sender knows no protocol and no metric.
+//! `backfill_rate` if that is set. Order is kept within each of the two. A request that the server cannot
+//! take is halved until the row at fault is alone; rows that a server left out and counted, but did not
+//! name, are found likewise. The sender knows no protocol and no metric.
 
 mod backoff;
 mod load;
@@ -218,12 +219,13 @@ impl Sender {
     async fn send(&mut self, load: &Load, tally: &mut Tally) -> Option<Went> {
         // Ends of requests that are to be made before going on: halves of one that was too much.
         let mut ends: Vec<usize> = Vec::new();
+        self.pace.allow_searches(self.clock.monotonic());
         while let Some(first) = load.samples.get(tally.sent..).filter(|rest| !rest.is_empty()) {
             let limit = self.request_samples();
             let end = *ends.last().unwrap_or(&load.cut(tally.sent, limit, self.sink.policy.batch_bytes));
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
-            match decide(self.sink.sink.deliver(request).await, request.len()) {
+            match decide(self.sink.sink.deliver(request).await, request.len(), self.pace.may_search()) {
                 Step::Settled(settled) => {
                     self.report_rejected(&settled);
                     let delivered = settled.delivered;
@@ -236,6 +238,7 @@ impl Sender {
                 }
                 Step::Halve { learn } => {
                     let half = request.len() / 2;
+                    self.pace.searched();
                     if learn {
                         self.learned = half.max(1) as u64;
                         self.accepted = 0;

@@ -1,4 +1,5 @@
-//! Pure: when a sink may be sent new rows, and when its backlog.
+//! Pure: when a sink may be sent new rows, when its backlog, and how often rows that it left out are
+//! searched for.
 //!
 //! New rows wait up to the flush interval after the last ones, to go together with others. The
 //! backlog may be held to a number of bytes per second; each claim of it is paid for afterwards.
@@ -6,6 +7,11 @@
 use std::time::Duration;
 
 use crate::metric::Monotonic;
+
+/// So many requests are halved in [`SEARCH_TIME`] for rows that a server counted and did not name: enough
+/// to show examples of what is wrong, and no burden where it stays wrong for weeks.
+const SEARCHES: u32 = 64;
+const SEARCH_TIME: Duration = Duration::from_secs(600);
 
 /// When the two lanes are due.
 #[derive(Debug)]
@@ -15,13 +21,22 @@ pub(super) struct Pace {
     backfill_rate: Option<u64>,
     live_from: Monotonic,
     backlog_from: Monotonic,
+    searches_left: u32,
+    searches_since: Monotonic,
 }
 
 impl Pace {
     /// Both are due at once.
     pub(super) fn new(flush_interval: Duration, backfill_rate: Option<u64>) -> Self {
         let start = Monotonic::default();
-        Self { flush_interval, backfill_rate, live_from: start, backlog_from: start }
+        Self {
+            flush_interval,
+            backfill_rate,
+            live_from: start,
+            backlog_from: start,
+            searches_left: SEARCHES,
+            searches_since: start,
+        }
     }
 
     pub(super) fn live_is_due(&self, now: Monotonic) -> bool {
@@ -51,6 +66,22 @@ impl Pace {
         waits.into_iter().filter(|wait| !wait.is_zero()).min()
     }
 
+    /// Searches are allowed again when the time of the last ones is over.
+    pub(super) fn allow_searches(&mut self, now: Monotonic) {
+        if now.since(self.searches_since) >= SEARCH_TIME {
+            (self.searches_left, self.searches_since) = (SEARCHES, now);
+        }
+    }
+
+    pub(super) fn may_search(&self) -> bool {
+        self.searches_left > 0
+    }
+
+    /// A request was halved.
+    pub(super) fn searched(&mut self) {
+        self.searches_left = self.searches_left.saturating_sub(1);
+    }
+
     /// New rows are to be sent at once.
     pub(super) fn hurry(&mut self) {
         self.live_from = Monotonic::default();
@@ -78,6 +109,19 @@ mod tests {
         pace.hurry();
         assert!(pace.live_is_due(at(600)));
         assert_eq!(pace.next(at(600)), None);
+    }
+
+    #[test]
+    fn searches_are_few_and_come_back() {
+        let mut pace = Pace::new(Duration::ZERO, None);
+        pace.allow_searches(at(700_000));
+        (0..63).for_each(|_| pace.searched());
+        assert!(pace.may_search());
+        pace.searched();
+        pace.allow_searches(at(1_299_000));
+        assert!(!pace.may_search());
+        pace.allow_searches(at(1_300_000));
+        assert!(pace.may_search());
     }
 
     #[test]

@@ -50,14 +50,20 @@ impl From<WaitFor> for Failure {
     }
 }
 
-/// Decides, for a request of `rows` rows.
-pub(super) fn decide(delivery: Delivery, rows: usize) -> Step {
+/// Decides, for a request of `rows` rows. `search`: rows that a server counted and did not name are looked
+/// for, by sending the others again, which changes nothing.
+pub(super) fn decide(delivery: Delivery, rows: usize, search: bool) -> Step {
     match delivery {
         Delivery::Accepted { mut rejected } => {
             rejected.retain(|rejection| rejection.index < rows);
             let delivered = (rows - rejected.len().min(rows)) as u64;
             Step::Settled(Settled { delivered, rejected, ..Settled::default() })
         }
+        Delivery::PartlyAccepted { rejected, reason } if rejected >= rows => {
+            let rejected = (0..rows).map(|index| Rejection { index, reason: reason.clone() }).collect();
+            Step::Settled(Settled { rejected, ..Settled::default() })
+        }
+        Delivery::PartlyAccepted { rejected: 1.., .. } if search => Step::Halve { learn: false },
         Delivery::PartlyAccepted { rejected, reason } => {
             let rejected = rejected.min(rows);
             let delivered = (rows - rejected) as u64;
@@ -112,8 +118,9 @@ mod tests {
             (Delivery::accepted(), 5, settled(5, &[], 0)),
             (named(2), 5, settled(4, &[2], 0)),
             (named(9), 5, settled(5, &[], 0)),
-            (Delivery::PartlyAccepted { rejected: 2, reason: reason() }, 5, settled(3, &[], 2)),
-            (Delivery::PartlyAccepted { rejected: 9, reason: reason() }, 5, settled(0, &[], 5)),
+            (Delivery::PartlyAccepted { rejected: 2, reason: reason() }, 5, Step::Halve { learn: false }),
+            (Delivery::PartlyAccepted { rejected: 9, reason: reason() }, 2, settled(0, &[0, 1], 0)),
+            (Delivery::PartlyAccepted { rejected: 1, reason: reason() }, 1, settled(0, &[0], 0)),
             (Delivery::PartlyExpired { expired: 2, rejected: vec![] }, 5, aged(3, 2, vec![])),
             (Delivery::PartlyExpired { expired: 9, rejected: vec![] }, 5, aged(0, 5, vec![])),
             (Delivery::PartlyExpired { expired: 9, rejected: vec![bad(1)] }, 5, aged(0, 4, vec![bad(1)])),
@@ -124,7 +131,9 @@ mod tests {
             (Delivery::TooLarge { reason: reason() }, 1, settled(0, &[0], 0)),
             (later, 5, Step::Wait { reason: reason(), failure: wait }),
         ] {
-            assert_eq!(decide(delivery, rows), expected);
+            assert_eq!(decide(delivery, rows, true), expected);
         }
+        let unnamed = Delivery::PartlyAccepted { rejected: 2, reason: reason() };
+        assert_eq!(decide(unnamed, 5, false), settled(3, &[], 2));
     }
 }

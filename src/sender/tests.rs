@@ -140,6 +140,29 @@ async fn one_bad_row_is_rejected_alone_in_few_requests() {
 }
 
 #[tokio::test]
+async fn rows_that_are_counted_and_not_named_are_found() {
+    let requests = Arc::new(Mutex::new(0));
+    let count = requests.clone();
+    let bench = start(policy(), move |rows| {
+        *count.lock().unwrap() += 1;
+        let rejected = rows.iter().filter(|row| [17, 617, 618].contains(*row)).count();
+        match rejected {
+            0 => Delivery::accepted(),
+            _ => Delivery::PartlyAccepted { rejected, reason: "field type conflict".to_owned() },
+        }
+    });
+    bench.append(0..1000);
+    let sink = bench.until(|sink| sink.pending == 0 && sink.collected > 0).await;
+    assert_eq!((sink.delivered, sink.rejected), (997, 3));
+    let path = bench.folder.path().join("spool.db");
+    let found = spool::rejected::read(&path, None).unwrap();
+    let rows: Vec<_> = found.iter().map(|one| one.letter.sample.clone()).collect();
+    assert_eq!(numbers(&rows), [17, 617, 618]);
+    assert_eq!(found[0].letter.reason, "field type conflict");
+    assert!(*requests.lock().unwrap() <= 64, "{} requests", requests.lock().unwrap());
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_halved_and_the_size_is_learnt() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let log = sizes.clone();

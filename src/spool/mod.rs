@@ -25,6 +25,7 @@ mod quarantine;
 mod ranges;
 mod rate;
 pub mod rejected;
+pub mod replay;
 mod retention;
 mod room;
 mod schema;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, params};
 
+use super::ledger::signed;
 use super::{SpoolError, decode, encode, schema};
 use crate::metric::{Sample, UnixNanos};
 
@@ -12,6 +13,8 @@ use crate::metric::{Sample, UnixNanos};
 const MOST: i64 = 10_000;
 /// No reason is kept longer.
 const LONGEST_REASON: usize = 1_000;
+/// Rows that become one frame when they are to be sent again.
+const ROWS_OF_A_FRAME: usize = 1_000;
 
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,4 +90,78 @@ pub fn purge(path: &Path, sink: Option<&str>) -> Result<usize, SpoolError> {
     let connection = schema::open_to_change(path)?;
     let purge = "DELETE FROM rejected WHERE ?1 IS NULL OR sink = (SELECT id FROM sinks WHERE name = ?1)";
     connection.execute(purge, [sink]).map_err(|source| SpoolError::Sqlite { path: path.to_owned(), source })
+}
+
+/// Makes the dead letters of one sink or of all pending again; gives how many there were. Those that
+/// cannot be read stay where they are.
+pub fn requeue(path: &Path, sink: Option<&str>) -> Result<usize, SpoolError> {
+    schema::open_to_read(path)?;
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    let mut connection = schema::open_to_change(path)?;
+    let change = connection.transaction().map_err(failed)?;
+    let sinks = with_letters(&change, sink).map_err(failed)?;
+    let mut count = 0_usize;
+    for sink in sinks {
+        count = count.saturating_add(requeue_of(&change, sink).map_err(failed)?);
+    }
+    change.commit().map_err(failed)?;
+    Ok(count)
+}
+
+fn with_letters(change: &Transaction<'_>, sink: Option<&str>) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = change.prepare(
+        "SELECT id FROM sinks WHERE (?1 IS NULL OR name = ?1) AND id IN (SELECT sink FROM rejected)",
+    )?;
+    statement.query_map([sink], |row| row.get(0))?.collect()
+}
+
+/// Writes them as frames that lie before all others, where only this sink has them pending.
+fn requeue_of(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<usize> {
+    let (ids, samples) = letters_of(change, sink)?;
+    let chunks: Vec<&[Sample]> = samples.chunks(ROWS_OF_A_FRAME).collect();
+    let count = signed(chunks.len() as u64);
+    let before: i64 = change.query_row(
+        "SELECT min(ifnull((SELECT min(seq) FROM frames), 1), ifnull((SELECT min(first) FROM pending), 1))",
+        [],
+        |row| row.get(0),
+    )?;
+    let first = before.saturating_sub(count);
+    for (seq, rows) in (first..).zip(&chunks) {
+        let times = || rows.iter().map(|sample| sample.time.0);
+        change
+            .prepare_cached(
+                "INSERT INTO frames (seq, tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload)
+                 VALUES (?1, 0, ?2, ?3, ?4, 1, '', 0, ?5)",
+            )?
+            .execute(params![seq, times().min(), times().max(), signed(rows.len() as u64), encode(rows)])?;
+    }
+    if count > 0 {
+        let last = before.saturating_sub(1);
+        change.execute("INSERT INTO pending (sink, first, last) VALUES (?1, ?2, ?3)", [sink, first, last])?;
+        change.execute(
+            "UPDATE sinks SET rejected = rejected - ?2 WHERE id = ?1",
+            [sink, signed(samples.len() as u64)],
+        )?;
+    }
+    for id in ids {
+        change.prepare_cached("DELETE FROM rejected WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(samples.len())
+}
+
+fn letters_of(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<(Vec<i64>, Vec<Sample>)> {
+    let mut statement =
+        change.prepare("SELECT id, time, payload FROM rejected WHERE sink = ?1 ORDER BY id")?;
+    let mut rows = statement.query([sink])?;
+    let (mut ids, mut samples) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let payload: Vec<u8> = row.get(2)?;
+        if let Ok(read) = decode(&payload, UnixNanos(row.get(1)?))
+            && let Ok([sample]) = <[Sample; 1]>::try_from(read)
+        {
+            ids.push(row.get(0)?);
+            samples.push(sample);
+        }
+    }
+    Ok((ids, samples))
 }

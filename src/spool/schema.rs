@@ -93,8 +93,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
 pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(connection)
 }
 

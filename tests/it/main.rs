@@ -34,6 +34,8 @@ mod main_job;
 mod outage;
 /// The two commands of the README.
 mod quickstart;
+/// Rows that are sent again: into an emptied database, and after they were refused.
+mod replay;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
 /// A spool file that is damaged, and what `dunlin spool` shows.

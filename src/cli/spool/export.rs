@@ -5,12 +5,10 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use super::Place;
+use super::{Place, Span};
 use crate::cli::progress::Progress;
-use crate::cli::{Exit, complain, moment};
-use crate::clock::{Clock, SystemClock};
+use crate::cli::{Exit, complain};
 use crate::encode::Format;
-use crate::metric::UnixNanos;
 use crate::spool::SpoolError;
 use crate::spool::export::{Selection, Step, export as export_rows};
 
@@ -22,12 +20,8 @@ pub(in crate::cli) struct ExportArgs {
     /// Only what this sink has not settled yet.
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
-    /// Only rows from this moment on: a time, or how long ago.
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
-    /// Only rows before this moment.
-    #[arg(long, value_name = "WHEN")]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
     /// How to print them.
     #[arg(long, value_enum, default_value_t = ExportFormat::Influx)]
     format: ExportFormat,
@@ -55,17 +49,11 @@ impl From<ExportFormat> for Format {
 
 /// Prints rows, oldest frame first. What cannot be read is told and left out.
 pub(super) fn export(path: &Path, args: &ExportArgs) -> Result<Exit, SpoolError> {
-    let now = SystemClock.now();
-    let moment = |text: &Option<String>, default| match text {
-        Some(text) => moment::parse(text, now),
-        None => Ok(default),
+    let time = match args.span.time() {
+        Ok(time) => time,
+        Err(message) => return Ok(complain(Exit::Usage, &message)),
     };
-    let (since, until) =
-        match (moment(&args.since, UnixNanos(i64::MIN)), moment(&args.until, UnixNanos(i64::MAX))) {
-            (Ok(since), Ok(until)) => (since, until),
-            (Err(message), _) | (_, Err(message)) => return Ok(complain(Exit::Usage, &message)),
-        };
-    let selection = Selection { sink: args.sink.clone(), time: since..until };
+    let selection = Selection { sink: args.sink.clone(), time };
     let format = Format::from(args.format);
     let mut progress = Progress::new("exporting");
     let (mut out, mut text) = (io::stdout().lock(), Vec::new());

@@ -26,6 +26,9 @@ pub(in crate::cli) struct RejectedArgs {
     /// Forget them instead of printing them.
     #[arg(long)]
     purge: bool,
+    /// Send them again, once what the server disliked has been mended.
+    #[arg(long, conflicts_with = "purge")]
+    requeue: bool,
 }
 
 /// Does it.
@@ -34,6 +37,10 @@ pub(super) fn rejected(path: &Path, args: &RejectedArgs) -> Result<Exit, SpoolEr
     if args.purge {
         let count = rejected::purge(path, sink)?;
         return Ok(print(&format!("{count} rows are forgotten\n")));
+    }
+    if args.requeue {
+        let count = rejected::requeue(path, sink)?;
+        return Ok(print(&format!("{count} rows will be sent again\n")));
     }
     let found = rejected::read(path, sink)?;
     Ok(match args.format {

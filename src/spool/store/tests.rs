@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
 use crate::spool::{
-    Config, DeadLetter, Durability, Frame, Lane, Packed, SinkStatus, Status, WhenFull, decode, rejected,
+    Config, DeadLetter, Durability, Frame, Lane, Packed, SinkStatus, SpoolError, Status, WhenFull, decode,
+    rejected, replay,
 };
 
 struct Bench {
@@ -383,4 +384,60 @@ fn the_file_becomes_small_again() {
         bench.append(second, 1);
     }
     assert!(size(&bench) < full / 2, "{} of {full}", size(&bench));
+}
+
+#[test]
+fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 3);
+    let letters: Vec<_> =
+        frame(1, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
+    let end = Position { seq: 1, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 1, rejected: 2, expired: 0 };
+    bench.claimed("a", 3);
+    bench.store.settle("a", done, &letters[1..], seconds(9)).unwrap();
+    let path = bench.folder.path().join("spool.db");
+    assert_eq!(rejected::requeue(&path, Some("b")).unwrap(), 0);
+    assert_eq!(rejected::requeue(&path, Some("a")).unwrap(), 2);
+    assert_eq!(rejected::requeue(&path, None).unwrap(), 0);
+    let claim = bench.store.claim("a", Lane::Backlog, 100, bench.now).unwrap();
+    let rows = decode(&claim.frames[0].payload, claim.frames[0].first_time).unwrap();
+    assert_eq!(rows, letters[1..].iter().map(|letter| letter.sample.clone()).collect::<Vec<_>>());
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.delivered, a.rejected, a.pending, b.pending), (1, 0, 2, 3));
+    bench.append(2, 5);
+    bench.settle("a", claim.frames[0].seq, 2, 2);
+    bench.settle("a", 2, 5, 5);
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.collected, a.delivered, a.pending, b.pending), (8, 8, 0, 8));
+}
+
+#[test]
+fn what_is_replayed_waits_again_but_not_twice() {
+    let mut bench = bench(|_| {});
+    for second in 1..=10 {
+        bench.append(second, 10);
+    }
+    bench.settle("a", 6, 4, 54);
+    let path = bench.folder.path().join("spool.db");
+    let replay = |from, to| {
+        let done = replay::replay(&path, "a", &(seconds(from)..seconds(to)), |_| {}).unwrap();
+        (done.frames, done.samples)
+    };
+    assert_eq!(replay(20, 30), (0, 0));
+    assert_eq!(replay(3, 5), (2, 20));
+    assert_eq!(replay(3, 5), (0, 0));
+    assert_eq!(replay(0, 100), (3, 30));
+    assert_eq!(bench.claimed("a", 1), [(6, 4, 10)]);
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 1), [(1, 0, 10)]);
+    bench.settle("a", 2, 10, 20);
+    bench.settle("a", 5, 10, 30);
+    bench.settle("a", 10, 10, 46);
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.collected, a.delivered, a.pending), (150, 150, 0));
+    assert_eq!((b.collected, b.pending), (100, 100));
+    assert!(matches!(
+        replay::replay(&path, "x", &(seconds(0)..seconds(9)), |_| {}),
+        Err(SpoolError::UnknownSink(_))
+    ));
 }

@@ -14,7 +14,7 @@
 //! settled stay for `keep_delivered`.
 //!
 //! **Recovery.** SQLite's WAL survives a killed process. A file that is damaged all the same is moved
-//! aside with a loud message and a new one begun. The spool does not know what a metric means.
+//! aside with a loud message, a new one begun, and what can be read of the old one taken over. The spool does not know what a metric means.
 
 mod clocks;
 mod error;
@@ -28,6 +28,7 @@ pub mod rejected;
 pub mod replay;
 mod retention;
 mod room;
+mod salvage;
 mod schema;
 mod status;
 mod store;

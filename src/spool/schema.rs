@@ -89,6 +89,15 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
     }
 }
 
+/// Opens a file that is damaged, of whatever format, to read what it still gives.
+pub(super) fn open_damaged(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Where the tables' definitions are sound, their rows may be read however odd a page is.
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
 /// Opens a spool that is there and up to date, to change something in it beside the agent.
 pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::clocks::{Clocks, Origin};
 use super::room::{self, NOT_THINNED, Thinned};
+use super::salvage::{Damaged, Saved};
 use super::{Config, DeadLetter, Packed, SpoolError, ledger, rejected, retention, schema};
 use crate::metric::{Moment, UnixNanos};
 
@@ -100,6 +101,24 @@ impl Store {
         let failed = |source| SpoolError::Sqlite { path: config.path.clone(), source };
         let clocks = Clocks::read(&connection, boot_id).map_err(failed)?;
         Ok(Self { connection, config, clocks, leases: HashMap::new(), thinned: NOT_THINNED })
+    }
+
+    /// Opens a new file that goes on where a damaged one ended, and saves into it what can be read of that.
+    pub(super) fn begin_after(
+        damaged: Option<&Damaged>,
+        config: Config,
+        boot_id: String,
+        sinks: &[String],
+    ) -> Result<(Self, Saved), SpoolError> {
+        let mut store = Self::open(config, boot_id)?;
+        let failed = store.sqlite();
+        if let Some(damaged) = damaged {
+            const BEGIN: &str = "INSERT INTO sqlite_sequence (name, seq) VALUES ('frames', ?1)";
+            store.connection.execute(BEGIN, [damaged.newest()]).map_err(&failed)?;
+        }
+        store.register(sinks)?;
+        let saved = damaged.map(|damaged| damaged.save_into(&mut store.connection)).transpose();
+        Ok((store, saved.map_err(failed)?.unwrap_or_default()))
     }
 
     /// Where it is.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::quarantine::{move_aside, with_suffix};
+use super::salvage::Damaged;
 use super::store::{Claim, Lane, Settlement, Store};
 use super::{Config, DeadLetter, Frame, Packed, SpoolError};
 use crate::clock::Clock;
@@ -171,21 +172,30 @@ fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> 
         Ok(store)
     };
     match attempt() {
-        Err(error) if error.is_damage() => {
-            set_aside(config, &error, clock)?;
-            attempt()
-        }
+        Err(error) if error.is_damage() => replace(config, boot_id, sinks, clock, &error),
         opened => opened,
     }
 }
 
-fn set_aside(config: &Config, error: &SpoolError, clock: &dyn Clock) -> Result<(), SpoolError> {
+/// Moves a damaged file aside, begins a new one, and saves what can be read.
+fn replace(
+    config: &Config,
+    boot_id: &str,
+    sinks: &[String],
+    clock: &dyn Clock,
+    error: &SpoolError,
+) -> Result<Store, SpoolError> {
     let aside = move_aside(&config.path, clock.now())?;
+    let (spool, moved_to) = (config.path.display(), aside.display());
+    tracing::error!(%spool, %moved_to, %error, "the spool is damaged and was moved aside; a new one is begun");
+    let damaged = Damaged::open(&aside);
+    let (store, saved) = Store::begin_after(damaged.as_ref(), config.clone(), boot_id.to_owned(), sinks)?;
     tracing::error!(
-        spool = %config.path.display(), moved_to = %aside.display(), %error,
-        "the spool was damaged and has been moved aside; what was pending in it is not sent; a new one is begun"
+        frames = saved.frames,
+        rows = saved.samples,
+        "so much of the damaged spool could be saved; what else was pending in it counts as dropped"
     );
-    Ok(())
+    Ok(store)
 }
 
 struct Worker {
@@ -257,8 +267,7 @@ impl Worker {
         {
             // The connection goes first: nothing of the old file may be written any more.
             self.store = None;
-            let replaced = set_aside(&self.config, error, &*self.clock)
-                .and_then(|()| open(&self.config, &self.boot_id, &self.sinks, &*self.clock));
+            let replaced = replace(&self.config, &self.boot_id, &self.sinks, &*self.clock, error);
             match replaced {
                 Ok(store) => self.store = Some(store),
                 Err(error) => tracing::error!(%error, "no new spool can be begun; rows wait in memory"),

@@ -1,0 +1,145 @@
+//! What must hold of `spool::salvage`.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Damaged, Saved};
+use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
+use crate::spool::{
+    Config, Durability, Frame, Lane, Packed, Position, Settlement, SinkStatus, Status, Store, WhenFull,
+};
+
+const FRAMES: u64 = 300;
+const ROWS: u64 = 20;
+const PAGE: usize = 8192;
+
+fn config(path: &Path) -> Config {
+    Config {
+        path: path.to_owned(),
+        max_size: 1 << 30,
+        max_age: Duration::from_secs(3600),
+        when_full: WhenFull::Thin,
+        durability: Durability::Process,
+        keep_delivered: Duration::from_secs(3600),
+    }
+}
+
+fn frame(second: u64) -> (Packed, Moment) {
+    let monotonic = Monotonic(Duration::from_secs(second));
+    let read = Moment { wall: UnixNanos::default().plus(monotonic.0), monotonic };
+    let sample = |_| Sample {
+        measurement: Text::of("mem"),
+        tags: Tags::default(),
+        fields: Fields::new().with("noise", format!("{:x}{:x}", fastrand::u128(..), fastrand::u128(..))),
+        time: read.wall,
+    };
+    let samples = (0..ROWS).map(sample).collect();
+    let frame = Frame { tick: i64::try_from(second).unwrap(), events: false, read, samples };
+    (Packed::from(&frame), read)
+}
+
+/// A spool of which sink "a" has settled a third, and sink "b" nothing; its file is closed.
+fn filled(path: &Path) {
+    let mut store = Store::open(config(path), "boot".into()).unwrap();
+    store.register(&["a".into(), "b".into()]).unwrap();
+    let mut now = Moment::default();
+    for second in 1..=FRAMES {
+        let (frame, read) = frame(second);
+        store.append(&frame, read).unwrap();
+        now = read;
+    }
+    store.claim("a", Lane::Live, u64::MAX, now).unwrap();
+    let end = Position { seq: 100, offset: 5 };
+    let done = Settlement { end, filtered: 5, delivered: 99 * ROWS, rejected: 0, expired: 0 };
+    store.settle("a", done, &[], now.wall).unwrap();
+}
+
+fn salvage(damaged: &Path, new: &Path) -> (Store, Saved) {
+    let damaged = Damaged::open(damaged);
+    let sinks = ["a".to_owned(), "b".to_owned()];
+    Store::begin_after(damaged.as_ref(), config(new), "boot".into(), &sinks).unwrap()
+}
+
+fn sinks(path: &Path) -> Vec<SinkStatus> {
+    let sinks = Status::read(path).unwrap().sinks;
+    assert!(sinks.iter().all(|sink| sink.identity_holds), "{sinks:?}");
+    sinks
+}
+
+#[test]
+fn everything_is_saved_where_nothing_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    filled(&old);
+    let before = sinks(&old);
+    let (mut store, saved) = salvage(&old, &new);
+    assert_eq!(saved, Saved { frames: FRAMES, samples: FRAMES * ROWS });
+    let after = sinks(&new);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(
+            (&before.name, before.pending, before.delivered),
+            (&after.name, after.pending, after.delivered)
+        );
+        assert_eq!((before.collected, before.filtered, 0), (after.collected, after.filtered, after.dropped));
+    }
+    // What is saved is the backlog; new frames lie behind it.
+    let (frame, read) = frame(FRAMES + 1);
+    store.append(&frame, read).unwrap();
+    let backlog = store.claim("a", Lane::Backlog, u64::MAX, read).unwrap().frames;
+    assert_eq!((backlog[0].seq, backlog[0].skip, backlog.len()), (100, 5, 201));
+    let live = store.claim("a", Lane::Live, u64::MAX, read).unwrap().frames;
+    assert_eq!(live.iter().map(|frame| frame.seq).collect::<Vec<_>>(), [301]);
+}
+
+#[test]
+fn a_damaged_page_costs_the_frames_on_it_and_the_books_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
+    filled(&old);
+    let mut whole = Vec::new();
+    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
+    let pages = whole.len() / PAGE;
+    let mut much_lost = Vec::new();
+    for page in 1..pages {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
+        std::fs::write(&cut, bytes).unwrap();
+        let new = folder.path().join(format!("new-{page}"));
+        let (_, saved) = salvage(&cut, &new);
+        for sink in sinks(&new) {
+            assert!(sink.pending <= FRAMES * ROWS && sink.dropped <= FRAMES * ROWS, "{sink:?}");
+        }
+        if saved.frames < FRAMES - 20 {
+            much_lost.push((page, saved.frames));
+        }
+    }
+    assert!(pages > 30, "{pages} pages");
+    // Without the root of the table nothing of it is found.
+    assert!(much_lost.len() <= 1, "{much_lost:?}");
+}
+
+#[test]
+fn without_books_everything_is_pending_for_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    filled(&old);
+    rusqlite::Connection::open(&old).unwrap().execute_batch("DROP TABLE pending").unwrap();
+    let (_, saved) = salvage(&old, &new);
+    assert_eq!(saved.frames, FRAMES);
+    for sink in sinks(&new) {
+        assert_eq!((sink.collected, sink.pending), (FRAMES * ROWS, FRAMES * ROWS), "{sink:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_spool_gives_nothing_and_the_new_one_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    std::fs::write(&old, "no database ".repeat(2000)).unwrap();
+    let (mut store, saved) = salvage(&old, &new);
+    assert_eq!(saved, Saved::default());
+    let (frame, read) = frame(1);
+    store.append(&frame, read).unwrap();
+    assert_eq!(sinks(&new)[0].pending, ROWS);
+}

@@ -40,15 +40,16 @@ fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
     Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// Closes the sink's open range and opens one behind it.
-pub(super) fn split(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<()> {
+/// Closes the sink's open range and opens one behind it. What is being sent from it (`in_flight`) must find
+/// its range again, so it is not joined to another one then.
+pub(super) fn split(change: &Transaction<'_>, sink: i64, in_flight: bool) -> rusqlite::Result<()> {
     let newest = newest(change)?;
     // Beside a backlog that goes up to here, it becomes part of it: a link that flaps for weeks must
     // not leave thousands of ranges.
     let joined = change.execute(
-        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND last = (SELECT first - 1 FROM pending
+        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND NOT ?3 AND last = (SELECT first - 1 FROM pending
            WHERE sink = ?1 AND last IS NULL AND skip = 0 AND first <= ?2)",
-        [sink, newest],
+        params![sink, newest, in_flight],
     )?;
     if joined > 0 {
         change

@@ -228,9 +228,10 @@ impl Store {
     /// Makes a backlog of all that waits for the sink now, so that new frames need not wait behind it.
     pub fn split(&mut self, sink: &str) -> Result<(), SpoolError> {
         let failed = self.sqlite();
+        let in_flight = self.leases.contains_key(sink);
         let change = self.connection.transaction().map_err(&failed)?;
         if let Some(id) = ledger::sink_id(&change, sink).map_err(&failed)? {
-            ledger::split(&change, id).map_err(&failed)?;
+            ledger::split(&change, id, in_flight).map_err(&failed)?;
         }
         change.commit().map_err(failed)
     }

@@ -1,6 +1,7 @@
 //! What must hold of `spool::store`.
 
 mod clock;
+mod model;
 
 use std::time::Duration;
 
@@ -154,6 +155,22 @@ fn after_a_split_new_frames_do_not_wait_behind_the_backlog() {
     bench.settle("a", 5, 10, 10);
     let sink = bench.status("a");
     assert_eq!((sink.collected, sink.delivered, sink.pending), (50, 50, 0));
+}
+
+#[test]
+fn a_split_while_rows_are_under_way_settles_those_rows_and_no_others() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 10);
+    bench.store.split("a").unwrap();
+    bench.append(2, 10);
+    assert_eq!(bench.claimed("a", 1), [(2, 0, 10)]);
+    bench.store.split("a").unwrap();
+    let end = Position { seq: 2, offset: 10 };
+    let done = Settlement { end, filtered: 0, delivered: 10, rejected: 0, expired: 0 };
+    bench.store.settle("a", done, &[], seconds(0)).unwrap();
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 0, 10)]);
+    let sink = bench.status("a");
+    assert_eq!((sink.delivered, sink.dropped, sink.pending), (10, 0, 10));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests. Installs what is missing (Debian packages, as root), so that the real servers are
-# there: influxd, victoria-metrics, dockerd. What a machine cannot have is said at the end; with
-# CI=true it is a failure.
+# Runs all tests. Installs what is missing (Debian packages, as root; Etsy's statsd from npm, into a
+# cache folder), so that the real servers are there. What a machine cannot have is said at the end;
+# with CI=true it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,12 +24,21 @@ need() {
 
 need influxd influxd influxdb
 need victoria-metrics victoria-metrics victoria-metrics
+need collectd collectd collectd-core
+need etsy-statsd node nodejs
+need etsy-statsd npm npm
 need docker dockerd docker.io
 need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
 if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/dunlin-tests
+export DUNLIN_TEST_STATSD=$cache/node_modules/statsd
+if [ ! -e "$DUNLIN_TEST_STATSD/stats.js" ]; then
+  npm install --silent --ignore-scripts --omit=optional --prefix "$cache" statsd@0.9.0 || skipped+=(etsy-statsd)
+fi
 
 if [ ${#skipped[@]} -gt 0 ]; then
   DUNLIN_TEST_SKIP=$(IFS=,; echo "${skipped[*]}")

@@ -1,10 +1,11 @@
 //! What a user sees: the binary, its configuration, its traffic. One binary for all integration
 //! tests, so that the support code is compiled once.
 //!
-//! The servers are real ones: `influxd`, `victoria-metrics` and `dockerd` are started on free ports
-//! with folders of their own and are gone afterwards. A machine that cannot run one of them names
-//! it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a failure.
-//! `DUNLIN_TEST_LONG=1` gives outages their full length, `DUNLIN_TEST_BINARY` tests another build.
+//! The servers are real ones (`influxd`, `nginx`, `dockerd` and others): they are started on free
+//! ports with folders of their own and are gone afterwards. A machine that cannot run one of them
+//! names it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a
+//! failure. `DUNLIN_TEST_STATSD` is where npm has put Etsy's `statsd`. `DUNLIN_TEST_LONG=1` gives
+//! outages their full length, `DUNLIN_TEST_BINARY` tests another build.
 
 #![expect(
     clippy::disallowed_methods,
@@ -40,6 +41,8 @@ mod replay;
 mod servers;
 /// A spool file that is damaged, and what `dunlin spool` shows.
 mod spool;
+/// Real `StatsD` servers show true totals and gauges after an outage, without a spike.
+mod statsd;
 /// What clippy cannot check: module docs, lengths, who knows whom, paths in documents.
 mod tidy;
 /// The same rows through another implementation of the line protocol, by both paths.

@@ -4,20 +4,28 @@
 //! sleeps for a fixed time: [`wait_for`] asks again and again until a generous deadline.
 
 mod agent;
+mod collectd;
 mod docker;
+mod etsy;
+mod host;
 mod http;
 mod influxd;
 mod lines;
 mod process;
+mod statsd;
 mod ticks;
 mod victoria;
 
 pub(crate) use agent::{Home, binary};
+pub(crate) use collectd::Collectd;
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
+pub(crate) use etsy::Etsy;
+pub(crate) use host::FakeHost;
 pub(crate) use http::{Answer, encode, request};
 pub(crate) use influxd::{Influxd, Series};
 pub(crate) use lines::lines;
 pub(crate) use process::{Server, free_port};
+pub(crate) use statsd::StatsdServer;
 pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};
 pub(crate) use victoria::Victoria;
 

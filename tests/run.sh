@@ -24,6 +24,8 @@ need() {
 
 need influxd influxd influxdb
 need victoria-metrics victoria-metrics victoria-metrics
+need nginx nginx nginx-light
+need nginx openssl openssl
 need collectd collectd collectd-core
 need etsy-statsd node nodejs
 need etsy-statsd npm npm

@@ -45,5 +45,7 @@ mod spool;
 mod statsd;
 /// What clippy cannot check: module docs, lengths, who knows whom, paths in documents.
 mod tidy;
+/// TLS with client certificates before a server: who is let in, and what is said to who is not.
+mod tls;
 /// The same rows through another implementation of the line protocol, by both paths.
 mod victoria;

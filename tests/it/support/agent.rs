@@ -122,6 +122,16 @@ impl Account {
         self.columns.get(column).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {column} in {self:?}"))
     }
 
+    /// Why nothing is accepted at the moment, in the server's words or the network's; empty if all is well.
+    pub(crate) fn trouble(&self) -> &str {
+        self.columns["last_error"].as_str().unwrap_or_default()
+    }
+
+    /// Whether nothing waits that was collected until then, in nanoseconds since 1970.
+    pub(crate) fn is_settled_until(&self, time: i64) -> bool {
+        self.columns["oldest_pending"].as_i64().is_none_or(|oldest| oldest > time)
+    }
+
     /// Fails unless every sample that was collected is in exactly one column.
     #[track_caller]
     pub(crate) fn assert_balanced(&self) {

@@ -78,6 +78,11 @@ impl Influxd {
         self.server.take().unwrap().stop();
     }
 
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The table of a sink that writes here.
     pub(crate) fn sink(&self, name: &str) -> String {
         format!(

@@ -77,6 +77,7 @@ impl Answer {
             300..=399 => ": redirects are not followed; set the final URL",
             401 | 403 => ": check the token or password and its rights",
             404 => ": check the URL, and that what it names exists",
+            407 => ": check the proxy's username and password",
             _ => "",
         };
         format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
@@ -144,6 +145,10 @@ fn reason(error: reqwest::Error) -> String {
             text = format!("{text}: {said}");
         }
         cause = inner.source();
+    }
+    // A proxy that opens no tunnel is not quoted.
+    if text.contains("tunnel error") {
+        text.push_str(": check the proxy's username and password, and whether it may connect to the server");
     }
     text
 }

@@ -41,4 +41,6 @@ fn a_summary_is_one_bounded_line() {
     let text = Answer { status: 404, retry_after: None, body }.summary();
     assert!(text.starts_with("the server answered 404: check the URL"), "{text}");
     assert!(!text.contains('\n') && text.len() < 450, "{text}");
+    let text = Answer { status: 407, retry_after: None, body: String::new() }.summary();
+    assert_eq!(text, "the server answered 407: check the proxy's username and password");
 }

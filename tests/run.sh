@@ -26,6 +26,7 @@ need influxd influxd influxdb
 need victoria-metrics victoria-metrics victoria-metrics
 need nginx nginx nginx-light
 need nginx openssl openssl
+need tinyproxy tinyproxy tinyproxy
 need collectd collectd collectd-core
 need etsy-statsd node nodejs
 need etsy-statsd npm npm

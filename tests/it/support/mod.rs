@@ -15,6 +15,7 @@ mod nginx;
 mod process;
 mod statsd;
 mod ticks;
+mod tinyproxy;
 mod victoria;
 
 pub(crate) use agent::{Home, binary};
@@ -29,6 +30,7 @@ pub(crate) use nginx::{Nginx, certificate};
 pub(crate) use process::{Server, free_port};
 pub(crate) use statsd::StatsdServer;
 pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};
+pub(crate) use tinyproxy::Tinyproxy;
 pub(crate) use victoria::Victoria;
 
 use std::path::PathBuf;

@@ -33,6 +33,8 @@ mod housekeeping;
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
 mod outage;
+/// One row among ten thousand that a server refuses, found and shown alone.
+mod poison;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
 mod proxy;
 /// The two commands of the README.

@@ -12,12 +12,17 @@ pub(crate) struct FakeHost {
 }
 
 impl FakeHost {
-    /// A machine without network devices.
+    /// A machine that tells its memory and has no network devices.
     pub(crate) fn new() -> Self {
         let host = Self { folder: tempfile::Builder::new().prefix("host").tempdir().unwrap() };
         host.set_free_memory(1_000);
         host.set_received(&[]);
         host
+    }
+
+    /// Takes the memory away: there are no rows of `mem` any more.
+    pub(crate) fn hide_memory(&self) {
+        fs::remove_file(self.folder.path().join("proc/meminfo")).unwrap();
     }
 
     /// The tables `[agent]`, `[collectors]` and `[containers]` that make the agent watch it as `far`.

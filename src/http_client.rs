@@ -70,9 +70,12 @@ impl Answer {
         }
     }
 
-    /// Status and body in one line, for people.
+    /// Status and body in one line, for people; of a page, its title.
     pub fn summary(&self) -> String {
-        let text = one_line(&self.body);
+        let page = self.body.trim_start().starts_with('<');
+        let title = self.body.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+        let title = title.filter(|_| page).map(|(title, _)| title);
+        let text = one_line(title.unwrap_or(&self.body));
         let hint = match self.status {
             300..=399 => ": redirects are not followed; set the final URL",
             401 | 403 => ": check the token or password and its rights",

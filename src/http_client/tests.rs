@@ -41,6 +41,9 @@ fn a_summary_is_one_bounded_line() {
     let text = Answer { status: 404, retry_after: None, body }.summary();
     assert!(text.starts_with("the server answered 404: check the URL"), "{text}");
     assert!(!text.contains('\n') && text.len() < 450, "{text}");
+    let body = "<html><head>\n<title>400 No\ncertificate</title></head>...".to_owned();
+    let text = Answer { status: 400, retry_after: None, body }.summary();
+    assert_eq!(text, "the server answered 400: 400 No certificate");
     let text = Answer { status: 407, retry_after: None, body: String::new() }.summary();
     assert_eq!(text, "the server answered 407: check the proxy's username and password");
 }

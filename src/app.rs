@@ -17,6 +17,7 @@ use crate::containers::{self, Containers};
 use crate::host::Host;
 use crate::metric::{Tags, Text};
 use crate::sampler::{ContainerFeed, Sampler, Waker};
+use crate::self_metrics::{RequestCounts, Requests};
 use crate::sender::Sender;
 use crate::shutdown::{self, Stopper};
 use crate::spool::{Spool, SpoolError};
@@ -74,13 +75,17 @@ async fn agent(config: Config) -> Result<(), AppError> {
     let base = base_tags(&host, &config);
     let (stopper, stop) = shutdown::channel();
     let mut senders = JoinSet::new();
+    let mut requests = Requests::new();
     for sink in config.sinks {
-        senders.spawn(Sender::new(sink, spool.clone(), clock.clone(), stop.clone()).run());
+        let counts = RequestCounts::default();
+        requests.push((sink.name.clone(), counts.clone()));
+        senders.spawn(Sender::new(sink, spool.clone(), clock.clone(), stop.clone(), counts).run());
     }
     let mut feeds = JoinSet::new();
     let feed = Feed::new(&config.containers, &host);
+    let keeper = (spool.clone(), requests);
     let (sampler, waker) =
-        Sampler::new(config.sampler, &host, config.collectors, feed.for_sampler, base, spool.clone(), clock);
+        Sampler::new(config.sampler, &host, config.collectors, feed.for_sampler, base, keeper, clock);
     if let Some(runtime) = feed.runtime {
         runtime.start(&mut feeds, &waker);
     }

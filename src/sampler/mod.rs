@@ -22,7 +22,7 @@ use crate::collectors::Named;
 use crate::containers::{ContainerId, Containers, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Tags};
-use crate::self_metrics::AgentCounts;
+use crate::self_metrics::{self, AgentCounts, Requests};
 use crate::spool::{Frame, Spool};
 use container_part::ContainerPart;
 use part::{HostPart, Part, Pass};
@@ -92,17 +92,19 @@ pub struct Sampler {
     base: Tags,
     wakes: Receiver<Wake>,
     counts: AgentCounts,
+    requests: Requests,
 }
 
 impl Sampler {
-    /// A sampler of the host's collectors and of its containers; every row gets the tags `base`.
+    /// A sampler of the host's collectors and of its containers; every row gets the tags `base` and goes to
+    /// the spool. The requests of the sinks are told about in rows of their own.
     pub fn new(
         config: Config,
         host: &Host,
         collectors: Vec<Named>,
         containers: Option<ContainerFeed>,
         base: Tags,
-        spool: Spool,
+        keeper: (Spool, Requests),
         clock: Arc<dyn Clock>,
     ) -> (Self, Waker) {
         let part = |named: Named| -> Box<dyn Part> {
@@ -119,7 +121,8 @@ impl Sampler {
         let reader = Reader::new(parts, base.clone(), deadline, clock.clone());
         let (wake, wakes) = channel();
         let counts = AgentCounts::default();
-        (Self { config, reader, spool, clock, base, wakes, counts }, Waker(wake))
+        let (spool, requests) = keeper;
+        (Self { config, reader, spool, clock, base, wakes, counts, requests }, Waker(wake))
     }
 
     /// Runs until it is told to stop. The first reading is made at once, the others at ticks.
@@ -166,13 +169,15 @@ impl Sampler {
 
     fn pass(&mut self, tick: i64, between_ticks: bool) {
         let pass = Pass::begin(&*self.clock, tick, between_ticks);
+        if !between_ticks {
+            self.spool.refresh_figures();
+        }
         let mut samples = self.reader.read(pass);
         if !between_ticks {
-            let read = self.reader.counts();
             self.counts.ticks = self.counts.ticks.saturating_add(1);
-            (self.counts.readings_failed, self.counts.readings_stuck) = (read.failed, read.stuck);
             let mut own = Rows::new(pass.time, self.base.clone());
-            self.counts.add_rows(&mut own);
+            let (read, spool) = (self.reader.counts(), self.spool.figures());
+            self_metrics::add_rows(&mut own, self.counts, &read, &spool, &self.requests);
             samples.extend(own.into_samples());
         }
         if !samples.is_empty() {

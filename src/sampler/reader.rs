@@ -15,15 +15,7 @@ use super::part::{Part, Pass};
 use crate::clock::Clock;
 use crate::collectors::Outcome;
 use crate::metric::{Monotonic, Rows, Sample, Tags};
-
-/// How reading went, in numbers that only rise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Readings that failed.
-    pub(super) failed: u64,
-    /// Readings that passed their deadline.
-    pub(super) stuck: u64,
-}
+use crate::self_metrics::CollectorCounts;
 
 /// What the last reading of a part came to; only changes are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +32,7 @@ struct Slot {
     name: &'static str,
     part: Option<Box<dyn Part>>,
     state: State,
+    counts: CollectorCounts,
 }
 
 /// What sampler and reading thread share.
@@ -50,7 +43,6 @@ struct Shared {
     /// What that thread is at: the part's place, and since when.
     current: Option<(usize, Monotonic)>,
     samples: Vec<Sample>,
-    counts: Counts,
 }
 
 /// Reads parts, from the sampler's side.
@@ -80,10 +72,13 @@ impl Reader {
         deadline: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let slot = |part: Box<dyn Part>| Slot { name: part.name(), part: Some(part), state: State::New };
+        let slot = |part: Box<dyn Part>| {
+            let name = part.name();
+            let counts = CollectorCounts { name, ..CollectorCounts::default() };
+            Slot { name, part: Some(part), state: State::New, counts }
+        };
         let slots = parts.into_iter().map(slot).collect();
-        let shared =
-            Shared { slots, generation: 0, current: None, samples: Vec::new(), counts: Counts::default() };
+        let shared = Shared { slots, generation: 0, current: None, samples: Vec::new() };
         Self { shared: Arc::new(Mutex::new(shared)), clock, deadline, base, thread: None }
     }
 
@@ -96,9 +91,9 @@ impl Reader {
         std::mem::take(&mut lock(&self.shared).samples)
     }
 
-    /// How reading went so far.
-    pub(super) fn counts(&self) -> Counts {
-        lock(&self.shared).counts
+    /// How reading went so far, by part.
+    pub(super) fn counts(&self) -> Vec<CollectorCounts> {
+        lock(&self.shared).slots.iter().map(|slot| slot.counts).collect()
     }
 
     /// Reads from the part at `start` on; gives the place of one that is stuck.
@@ -125,8 +120,8 @@ impl Reader {
                     }
                     shared.generation = shared.generation.wrapping_add(1);
                     shared.current = None;
-                    shared.counts.stuck = shared.counts.stuck.saturating_add(1);
                     if let Some(slot) = shared.slots.get_mut(at) {
+                        slot.counts.stuck = slot.counts.stuck.saturating_add(1);
                         slot.state = State::Stuck;
                         tracing::error!(part = slot.name, "a reading hangs; it is skipped until it returns");
                     }
@@ -190,9 +185,10 @@ impl Worker {
 
     /// Reads one part; false if this thread was left behind meanwhile.
     fn read_one(&self, pass: &Pass, at: usize) -> bool {
+        let begun = self.clock.monotonic();
         let taken = {
             let mut shared = lock(&self.shared);
-            shared.current = Some((at, self.clock.monotonic()));
+            shared.current = Some((at, begun));
             shared.slots.get_mut(at).and_then(|slot| slot.part.take())
         };
         let Some(mut part) = taken else { return true };
@@ -204,6 +200,11 @@ impl Worker {
             slot.part = Some(part);
             if counts {
                 slot.note(&outcome);
+                if !pass.between_ticks {
+                    slot.counts.took = self.clock.monotonic().since(begun);
+                    slot.counts.rows = if outcome.is_ok() { rows.len() as u64 } else { 0 };
+                    slot.counts.failed = slot.counts.failed.saturating_add(u64::from(outcome.is_err()));
+                }
             } else {
                 tracing::info!(part = slot.name, "a reading that hung has returned");
                 slot.state = State::New;
@@ -212,9 +213,8 @@ impl Worker {
         if !counts {
             return false;
         }
-        match outcome {
-            Ok(_) => shared.samples.extend(rows.into_samples()),
-            Err(_) => shared.counts.failed = shared.counts.failed.saturating_add(1),
+        if outcome.is_ok() {
+            shared.samples.extend(rows.into_samples());
         }
         shared.current = None;
         true

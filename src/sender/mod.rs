@@ -25,8 +25,9 @@ use self::pace::Pace;
 use self::settle::{Settled, Step, WaitFor, decide};
 use crate::clock::Clock;
 use crate::metric::Sample;
+use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
-use crate::sinks::{Configured, Rejection};
+use crate::sinks::{Configured, Delivery, Rejection};
 use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request after trouble.
@@ -52,6 +53,7 @@ pub struct Sender {
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
     pace: Pace,
+    requests: RequestCounts,
 }
 
 /// How one claim went.
@@ -90,7 +92,13 @@ impl Tally {
 
 impl Sender {
     /// A sender for `sink`.
-    pub fn new(sink: Configured, spool: Spool, clock: Arc<dyn Clock>, stop: Stop) -> Self {
+    pub fn new(
+        sink: Configured,
+        spool: Spool,
+        clock: Arc<dyn Clock>,
+        stop: Stop,
+        requests: RequestCounts,
+    ) -> Self {
         let appended = spool.appended();
         let backoff = Backoff::new(sink.policy.retry_max_delay);
         let learned = sink.policy.batch_samples;
@@ -107,6 +115,7 @@ impl Sender {
             in_trouble: false,
             behind: true,
             pace,
+            requests,
         }
     }
 
@@ -225,7 +234,9 @@ impl Sender {
             let end = *ends.last().unwrap_or(&load.cut(tally.sent, limit, self.sink.policy.batch_bytes));
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
-            match decide(self.sink.sink.deliver(request).await, request.len(), self.pace.may_search()) {
+            let delivery = self.sink.sink.deliver(request).await;
+            self.requests.count(matches!(delivery, Delivery::Later { .. } | Delivery::Gone { .. }));
+            match decide(delivery, request.len(), self.pace.may_search()) {
                 Step::Settled(settled) => {
                     self.report_rejected(&settled);
                     let delivered = settled.delivered;

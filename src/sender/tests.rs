@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Sender;
 use crate::clock::{Clock, SystemClock};
 use crate::metric::{Fields, Sample, Tags, Text};
+use crate::self_metrics::RequestCounts;
 use crate::shutdown::{Stopper, channel};
 use crate::sinks::{Configured, Delivering, Delivery, Filter, Policy, Sink};
 use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull};
@@ -62,7 +63,7 @@ fn start_sink(policy: Policy, sink: Scripted) -> Bench {
     let (spool, _) = Spool::start(config, "boot".into(), vec!["a".into()], clock.clone()).unwrap();
     let sink = Configured { name: "a".into(), kind: "scripted", policy, sink: Box::new(sink) };
     let (stopper, stop) = channel();
-    let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop).run());
+    let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop, RequestCounts::default()).run());
     Bench { folder, spool, stopper, task }
 }
 

@@ -147,13 +147,17 @@ fn claimed(row: &Row<'_>, skip: u64) -> rusqlite::Result<(ClaimedFrame, Origin)>
         skip,
         payload: row.get(6)?,
     };
-    let origin = Origin {
-        boot_id: row.get(4)?,
-        monotonic: Monotonic(Duration::from_nanos(unsigned(row.get(5)?))),
-        boot_time: row.get::<_, Option<i64>>(7)?.map(UnixNanos),
-        last: last_time,
-    };
-    Ok((frame, origin))
+    let boot_time = row.get::<_, Option<i64>>(7)?.map(UnixNanos);
+    let monotonic = Monotonic(Duration::from_nanos(unsigned(row.get(5)?)));
+    Ok((frame, Origin { boot_id: row.get(4)?, monotonic, boot_time, last: last_time }))
+}
+
+/// The origin in a row that holds `last_time, boot_id, monotonic_ns` from a column on; what stands behind
+/// the payload is not read.
+pub(super) fn origin(row: &Row<'_>, column: usize) -> rusqlite::Result<Origin> {
+    let monotonic = Monotonic(Duration::from_nanos(unsigned(row.get(column.saturating_add(2))?)));
+    let (last, boot_id) = (UnixNanos(row.get(column)?), row.get(column.saturating_add(1))?);
+    Ok(Origin { boot_id, monotonic, boot_time: None, last })
 }
 
 /// Moves the times of a frame.

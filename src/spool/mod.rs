@@ -19,6 +19,7 @@
 mod clocks;
 mod error;
 pub mod export;
+mod figures;
 mod frame;
 mod ledger;
 mod quarantine;
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::SpoolError;
+pub use figures::{Figures, SinkFigures};
 pub use frame::{Frame, Packed, decode, encode};
 pub use rejected::DeadLetter;
 pub use status::{SinkStatus, Status};

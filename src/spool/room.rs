@@ -6,10 +6,10 @@ use rusqlite::{Transaction, params};
 
 use super::WhenFull;
 use super::clocks::{Clocks, Origin};
-use super::ledger::unsigned;
+use super::ledger::{origin, unsigned};
 use super::ranges::Ranges;
 use super::retention::Plan;
-use crate::metric::{Moment, Monotonic, UnixNanos};
+use crate::metric::Moment;
 
 /// At most so many frames leave in one step, so that a step stays short.
 const STEP: i64 = 512;
@@ -91,10 +91,7 @@ fn beginning(
     let mut rows = statement.query(params![first, last, STEP])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let last = UnixNanos(row.get(1)?);
-        let monotonic = Monotonic(std::time::Duration::from_nanos(unsigned(row.get(3)?)));
-        let origin = Origin { boot_id: row.get(2)?, monotonic, boot_time: None, last };
-        if !goes(&origin, facts) {
+        if !goes(&origin(row, 1)?, facts) {
             break;
         }
         found.push(row.get(0)?);

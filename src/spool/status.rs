@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::ledger::unsigned;
+use super::quarantine::with_suffix;
 use super::{SpoolError, ledger, schema};
 use crate::metric::UnixNanos;
 
@@ -81,9 +82,14 @@ impl Status {
             })
             .map_err(failed)?;
         let sinks = sinks(&instant).map_err(failed)?;
-        let bytes =
-            file_bytes(path).saturating_add(file_bytes(&super::quarantine::with_suffix(path, "-wal")));
-        Ok(Self { path: path.to_owned(), bytes, frames: unsigned(frames), oldest, newest, sinks })
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: bytes(path),
+            frames: unsigned(frames),
+            oldest,
+            newest,
+            sinks,
+        })
     }
 }
 
@@ -161,9 +167,11 @@ fn with_pending(connection: &Connection, id: i64, mut sink: SinkStatus) -> rusql
     Ok(sink)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
-fn file_bytes(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |data| data.len())
+/// The size of a spool with its write-ahead log.
+pub(super) fn bytes(path: &Path) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
+    size(path).saturating_add(size(&with_suffix(path, "-wal")))
 }
 
 #[cfg(test)]

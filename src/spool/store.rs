@@ -10,7 +10,9 @@ use rusqlite::{Connection, params};
 use super::clocks::{Clocks, Origin};
 use super::room::{self, NOT_THINNED, Thinned};
 use super::salvage::{Damaged, Saved};
-use super::{Config, DeadLetter, Packed, SpoolError, ledger, rejected, retention, schema};
+use super::{
+    Config, DeadLetter, Figures, Packed, SpoolError, figures, ledger, rejected, retention, schema, status,
+};
 use crate::metric::{Moment, UnixNanos};
 
 /// A place between two samples: before sample `offset` of frame `seq`.
@@ -270,6 +272,18 @@ impl Store {
         let next = next.map(|moment| moment.0);
         self.connection.execute(NOTE, params![sink, error, next]).map_err(self.sqlite())?;
         Ok(())
+    }
+
+    /// How it is doing, but for what waits in memory.
+    pub fn figures(&self, now: Moment) -> Result<Figures, SpoolError> {
+        let failed = self.sqlite();
+        Ok(Figures {
+            bytes: status::bytes(&self.config.path),
+            bytes_used: self.used().map_err(&failed)?,
+            bytes_max: self.config.max_size,
+            sinks: figures::sinks(&self.connection, &self.clocks, now).map_err(&failed)?,
+            ..Figures::default()
+        })
     }
 
     /// Bytes of the pages in use; free pages inside the file do not count.

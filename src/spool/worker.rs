@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use super::quarantine::{move_aside, with_suffix};
 use super::salvage::Damaged;
 use super::store::{Claim, Lane, Settlement, Store};
-use super::{Config, DeadLetter, Frame, Packed, SpoolError};
+use super::{Config, DeadLetter, Figures, Frame, Packed, SpoolError};
 use crate::clock::Clock;
 use crate::metric::{Moment, UnixNanos};
 
@@ -36,6 +36,7 @@ enum Command {
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
+    Figures,
     Stop,
 }
 
@@ -45,6 +46,7 @@ pub struct Spool {
     commands: SyncSender<Command>,
     appended: watch::Receiver<u64>,
     refused: Arc<AtomicU64>,
+    figures: Arc<Mutex<Figures>>,
 }
 
 impl Spool {
@@ -67,6 +69,7 @@ impl Spool {
         let (commands, received) = sync_channel(QUEUE);
         let (announce, appended) = watch::channel(0);
         let refused = Arc::new(AtomicU64::new(0));
+        let figures = Arc::new(Mutex::new(Figures::default()));
         let worker = Worker {
             failing: store.is_none(),
             store,
@@ -76,13 +79,14 @@ impl Spool {
             clock,
             announce,
             refused: refused.clone(),
+            figures: figures.clone(),
             waiting: VecDeque::new(),
             lost: 0,
             _lock: lock,
         };
         let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
         let thread = thread.map_err(|source| SpoolError::File { path: config.path, source })?;
-        Ok((Self { commands, appended, refused }, thread))
+        Ok((Self { commands, appended, refused, figures }, thread))
     }
 
     /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
@@ -92,6 +96,18 @@ impl Spool {
         {
             self.refused.fetch_add(frame.samples, Ordering::Relaxed);
         }
+    }
+
+    /// Asks for new figures; they are there a moment later.
+    pub fn refresh_figures(&self) {
+        // With a full queue the old ones have to do.
+        let _ = self.commands.try_send(Command::Figures);
+    }
+
+    /// How it was doing when that was last asked.
+    pub fn figures(&self) -> Figures {
+        // A panic elsewhere leaves plain numbers behind: they are still good.
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes whenever a frame was committed.
@@ -207,6 +223,7 @@ struct Worker {
     clock: Arc<dyn Clock>,
     announce: watch::Sender<u64>,
     refused: Arc<AtomicU64>,
+    figures: Arc<Mutex<Figures>>,
     waiting: VecDeque<Packed>,
     lost: u64,
     failing: bool,
@@ -241,6 +258,7 @@ impl Worker {
                         tracing::debug!(%error, "the state of a sink could not be noted");
                     }
                 }
+                Ok(Command::Figures) => self.note_figures(),
                 Err(RecvTimeoutError::Timeout) => self.keep(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -297,13 +315,29 @@ impl Worker {
                 }
             }
         }
-        let mut bytes: usize = self.waiting.iter().map(|frame| frame.payload.len()).sum();
-        while bytes > RING {
+        while self.waiting_bytes() > RING {
             let Some(frame) = self.waiting.pop_front() else { break };
-            bytes = bytes.saturating_sub(frame.payload.len());
             self.lost = self.lost.saturating_add(frame.samples);
         }
         self.count_lost();
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(|frame| frame.payload.len()).sum()
+    }
+
+    fn note_figures(&self) {
+        let now = self.clock.moment();
+        let read = self.store.as_ref().map(|store| store.figures(now));
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Some(Ok(read)) => *figures = read,
+            Some(Err(error)) => tracing::debug!(%error, "how the spool is doing cannot be read"),
+            None => {}
+        }
+        figures.waiting_frames = self.waiting.len() as u64;
+        figures.waiting_bytes = self.waiting_bytes() as u64;
+        figures.failing = self.failing;
     }
 
     fn count_lost(&mut self) {

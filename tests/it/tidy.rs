@@ -23,10 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("machine", &["host"]),
     ("encode", &["metric"]),
     ("http_client", &["secret", "settings", "encode"]),
-    ("self_metrics", &["metric", "clock"]),
     ("collectors", &["host", "metric", "settings"]),
     ("containers", &["host", "metric", "settings", "clock", "http_client"]),
     ("spool", &["metric", "clock", "settings"]),
+    ("self_metrics", &["metric", "spool"]),
     ("sinks", &["metric", "secret", "settings", "encode", "http_client", "clock"]),
     (
         "sampler",

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Counts, Part, Pass, Reader};
+use super::{Part, Pass, Reader};
 use crate::clock::SystemClock;
 use crate::collectors::{CollectError, Outcome};
 use crate::metric::{Fields, Rows, Tags};
@@ -56,6 +56,12 @@ fn reader(parts: Vec<Box<dyn Part>>) -> Reader {
     Reader::new(parts, Tags::default(), Duration::from_millis(50), Arc::new(SystemClock))
 }
 
+/// Readings that failed, and that were stuck.
+fn counts(reader: &Reader) -> (u64, u64) {
+    let counts = reader.counts();
+    (counts.iter().map(|one| one.failed).sum(), counts.iter().map(|one| one.stuck).sum())
+}
+
 fn names(reader: &mut Reader) -> Vec<String> {
     let pass = Pass::begin(&SystemClock, 1, false);
     reader.read(pass).iter().map(|sample| sample.measurement.to_string()).collect()
@@ -66,7 +72,7 @@ fn a_failed_reading_leaves_no_rows_and_stops_nobody() {
     let mut reader = reader(vec![Box::new(Quick("a")), Box::new(Fails), Box::new(Quick("b"))]);
     assert_eq!(names(&mut reader), ["a", "b"]);
     assert_eq!(names(&mut reader), ["a", "b"]);
-    assert_eq!(reader.counts(), Counts { failed: 2, stuck: 0 });
+    assert_eq!(counts(&reader), (2, 0));
 }
 
 #[test]
@@ -75,7 +81,7 @@ fn a_reading_that_hangs_is_skipped_until_it_returns() {
     let mut reader = reader(vec![Box::new(Quick("a")), hangs, Box::new(Quick("b"))]);
     assert_eq!(names(&mut reader), ["a", "b"]);
     assert_eq!(names(&mut reader), ["a", "b"]);
-    assert_eq!(reader.counts(), Counts { failed: 0, stuck: 1 });
+    assert_eq!(counts(&reader), (0, 1));
     // It returns: what it read then is out of date and left out; afterwards it takes part again.
     release.send(()).unwrap();
     let back = (0..1000).any(|_| {
@@ -90,5 +96,5 @@ fn several_may_hang_at_once() {
     let ((_keep, one), (_keep_too, two)) = (hanging(), hanging());
     let mut reader = reader(vec![one, Box::new(Quick("a")), two, Box::new(Quick("b"))]);
     assert_eq!(names(&mut reader), ["a", "b"]);
-    assert_eq!(reader.counts().stuck, 2);
+    assert_eq!(counts(&reader).1, 2);
 }

@@ -239,13 +239,16 @@ impl World {
 
     /// A row keeps the time it was handed out with, and is first handed out with its right time.
     fn check_times(&mut self, frame: &ClaimedFrame) {
-        for sample in decode(&frame.payload, frame.first_time).unwrap() {
+        if frame.seq <= 0 {
+            // A row that was rejected is sent again with the time that it had then.
+            return;
+        }
+        let rows = decode(&frame.payload, frame.first_time).unwrap();
+        for sample in rows.into_iter().skip(usize::try_from(frame.skip).unwrap()) {
             let number = number(&sample);
             if let Some(before) = self.handed.insert(number, sample.time) {
                 assert_eq!(before, sample.time, "row {number} changed its time");
-            } else if let Some(read) = self.read.get(&number)
-                && frame.seq > 0
-            {
+            } else if let Some(read) = self.read.get(&number) {
                 let right = self.now.boot().plus(read.0);
                 let wrong = right.since(sample.time).max(sample.time.since(right));
                 assert!(
@@ -276,7 +279,8 @@ impl World {
                 _ => done.delivered += 1,
             }
         }
-        let rows = letters.iter().map(|number| sample(*number, self.handed[number]));
+        let time = |number| self.handed.get(number).copied().unwrap_or_default();
+        let rows = letters.iter().map(|number| sample(*number, time(number)));
         let dead: Vec<_> = rows.map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
         if let Err(error) = self.store.settle(name, done, &dead, self.now.wall) {
             assert!(self.disk_full && error.may_pass(), "{error}");

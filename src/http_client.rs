@@ -7,15 +7,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::settings::Section;
 
 mod authorization;
 mod compression;
+mod named;
 mod settings;
 
 pub use compression::Compression;
+use named::Named;
 pub use settings::HttpConfig;
 
 /// Bytes of an answer that are read.
@@ -24,9 +26,11 @@ const LARGEST_ANSWER: usize = 64 << 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// A client for one sink.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
+    /// For a server that is asked under another name than its URL has.
+    named: Option<Named>,
     headers: HeaderMap,
     timeout: Duration,
     compression: Compression,
@@ -96,8 +100,14 @@ pub fn one_line(text: &str) -> String {
 impl HttpClient {
     /// Posts a body; compresses it if the sink wants that. The error says why there is no answer.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
-        let mut request =
-            self.client.post(url).timeout(self.timeout).headers(self.headers.clone()).headers(headers);
+        let request = match &self.named {
+            None => self.client.post(url),
+            Some(named) => {
+                let renamed = named.rename(url)?;
+                renamed.client.post(renamed.url).header(HOST, renamed.host)
+            }
+        };
+        let mut request = request.timeout(self.timeout).headers(self.headers.clone()).headers(headers);
         let (encoding, body) = self.compression.apply(body);
         if let Some(encoding) = encoding {
             request = request.header(CONTENT_ENCODING, encoding);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::named::Named;
 use super::{Compression, HttpClient, headers};
 use crate::settings::Section;
 
@@ -9,6 +10,17 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Builds clients from a sink's table.
 pub struct HttpConfig;
+
+/// What a client is built from.
+#[derive(Default)]
+pub(super) struct ClientSettings {
+    timeout: Duration,
+    proxy: Option<reqwest::Proxy>,
+    /// None: the system's.
+    authorities: Option<Vec<reqwest::Certificate>>,
+    identity: Option<reqwest::Identity>,
+    insecure: bool,
+}
 
 impl HttpConfig {
     /// Reads `timeout`, `compression`, `proxy`, `headers` and `tls`. None if the file has mistakes
@@ -22,28 +34,25 @@ impl HttpConfig {
         let compression = section.choice("compression", default, compressions);
         let own = section.section("headers");
         let headers = headers(&own);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("dunlin/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(timeout.min(10 * SECOND))
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(Duration::from_secs(90))
-            .tls_version_min(reqwest::tls::Version::TLS_1_2);
+        let mut settings = ClientSettings { timeout, ..ClientSettings::default() };
         if let Some(proxy) = section.optional_text("proxy") {
-            match reqwest::Proxy::all(&proxy) {
-                Ok(proxy) => builder = builder.proxy(proxy),
-                Err(_) => {
-                    section.mistake("proxy", "is not a proxy; expected a URL, such as \"http://proxy:3128\"");
-                }
+            settings.proxy = reqwest::Proxy::all(&proxy).ok();
+            if settings.proxy.is_none() {
+                section.mistake("proxy", "is not a proxy; expected a URL, such as \"http://proxy:3128\"");
             }
         }
         let tls = section.section("tls");
-        builder = with_tls(builder, &tls);
+        settings.read_tls(&tls);
+        let name = tls.optional_text("server_name").filter(|name| !name.is_empty());
+        if name.is_some() && settings.proxy.is_some() {
+            tls.mistake("server_name", "cannot be used through a proxy; expected the name in the URL");
+        }
         tls.finish();
-        match builder.build() {
-            Ok(client) => Some(HttpClient { client, headers, timeout, compression }),
+        match settings.builder().build() {
+            Ok(client) => {
+                let named = name.map(|name| Named::new(name, settings));
+                Some(HttpClient { client, named, headers, timeout, compression })
+            }
             Err(error) => {
                 section.mistake("tls", format!("cannot be used: {}", super::reason(error)));
                 None
@@ -52,28 +61,51 @@ impl HttpConfig {
     }
 }
 
-fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Section<'_>) -> reqwest::ClientBuilder {
-    if let Some(text) = tls.file("ca_file") {
-        match reqwest::Certificate::from_pem_bundle(text.as_bytes()) {
-            Ok(list) if !list.is_empty() => builder = builder.tls_certs_only(list),
-            _ => tls.mistake("ca_file", "holds no certificate; expected PEM"),
+impl ClientSettings {
+    fn read_tls(&mut self, tls: &Section<'_>) {
+        if let Some(text) = tls.file("ca_file") {
+            match reqwest::Certificate::from_pem_bundle(text.as_bytes()) {
+                Ok(list) if !list.is_empty() => self.authorities = Some(list),
+                _ => tls.mistake("ca_file", "holds no certificate; expected PEM"),
+            }
         }
-    }
-    match (tls.file("cert_file"), tls.file("key_file")) {
-        (Some(certificate), Some(key)) => {
-            match reqwest::Identity::from_pem(format!("{certificate}\n{key}").as_bytes()) {
-                Ok(identity) => builder = builder.identity(identity),
-                Err(_) => {
+        match (tls.file("cert_file"), tls.file("key_file")) {
+            (Some(certificate), Some(key)) => {
+                self.identity = reqwest::Identity::from_pem(format!("{certificate}\n{key}").as_bytes()).ok();
+                if self.identity.is_none() {
                     tls.mistake("cert_file", "and key_file do not make an identity; expected PEM of both");
                 }
             }
+            (Some(_), None) => tls.mistake("cert_file", "is given without key_file; expected both"),
+            (None, Some(_)) => tls.mistake("key_file", "is given without cert_file; expected both"),
+            (None, None) => {}
         }
-        (Some(_), None) => tls.mistake("cert_file", "is given without key_file; expected both"),
-        (None, Some(_)) => tls.mistake("key_file", "is given without cert_file; expected both"),
-        (None, None) => {}
+        self.insecure = tls.truth("insecure", false);
     }
-    if tls.truth("insecure", false) {
-        builder = builder.tls_danger_accept_invalid_certs(true).tls_danger_accept_invalid_hostnames(true);
+
+    /// A client of these settings, but for its name.
+    pub(super) fn builder(&self) -> reqwest::ClientBuilder {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("dunlin/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.timeout.min(10 * SECOND))
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(90))
+            .tls_version_min(reqwest::tls::Version::TLS_1_2);
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        if let Some(list) = &self.authorities {
+            builder = builder.tls_certs_only(list.iter().cloned());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        if self.insecure {
+            builder = builder.tls_danger_accept_invalid_certs(true).tls_danger_accept_invalid_hostnames(true);
+        }
+        builder
     }
-    builder
 }

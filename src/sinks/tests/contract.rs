@@ -305,6 +305,16 @@ async fn assert_tls(subject: &Subject, url: &impl Fn(String) -> String) {
         ("no TLS", url(format!("https://{}", plain.place)), BUSY),
         ("an unknown authority", named(open.port()), BUSY),
         ("another name", format!("{}\n{authority}", url(format!("https://{open}"))), BUSY),
+        (
+            "another name that is the expected one",
+            format!("{}\n{authority}\ntls.server_name = \"localhost\"", url(format!("https://{open}"))),
+            Verdict::Accepted,
+        ),
+        (
+            "a name that the certificate has not",
+            format!("{}\n{authority}\ntls.server_name = \"elsewhere.example\"", named(open.port())),
+            BUSY,
+        ),
         ("the own authority", format!("{}\n{authority}", named(open.port())), Verdict::Accepted),
         ("anybody", format!("{}\ntls.insecure = true", url(format!("https://{open}"))), Verdict::Accepted),
         ("no client certificate", format!("{}\n{authority}", named(closed.port())), BUSY),

@@ -26,6 +26,8 @@ mod commands;
 mod config;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
+/// The spool's disk is full, or that of a file sink.
+mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.

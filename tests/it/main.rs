@@ -34,6 +34,8 @@ mod housekeeping;
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
 mod outage;
+/// The power fails under the agent.
+mod power_cut;
 /// The two commands of the README.
 mod quickstart;
 /// Rows that are sent again: into an emptied database, and after they were refused.

@@ -30,6 +30,8 @@ need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
 if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+# Small disks, to be full.
+unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)
 
 if [ ${#skipped[@]} -gt 0 ]; then
   DUNLIN_TEST_SKIP=$(IFS=,; echo "${skipped[*]}")

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use self::disk::{Call, Disk, Files};
+use self::disk::{Disk, Files};
 use crate::support::{Home, Server, binary, is_long, lines, repository, wait_for, wait_within};
 
 /// The first calls make the file, which happens once; so many of them are the beginning.
@@ -35,13 +35,10 @@ fn home(durability: &str) -> Home {
     let state = state(&home);
     fs::create_dir(&state).unwrap();
     let state = state.display();
-    let busy: String = (0..3)
-        .map(|number| {
-            format!(
-                "[[sinks.file]]\nname = \"busy{number}\"\npath = \"/dev/null\"\nflush_interval = \"100ms\"\n"
-            )
-        })
-        .collect();
+    let busy = ["busy", "busier", "busiest"].map(|name| {
+        format!("[[sinks.file]]\nname = \"{name}\"\npath = \"/dev/null\"\nflush_interval = \"100ms\"\n")
+    });
+    let busy = busy.concat();
     home.configure(&format!(
         r#"
 [agent]
@@ -104,7 +101,7 @@ fn record(durability: &str, log: &Path) {
     start(calls / 4).wait(limit);
 
     let mut disk = Disk::default();
-    disk::read(log).iter().for_each(|call| disk.make(call));
+    disk.make(&disk::read(log));
     assert!(disk.seen() == files(&state(&home)), "a call is not recorded: the record makes another folder");
 }
 
@@ -139,7 +136,7 @@ fn cut(durability: &str) -> Vec<usize> {
     let mut made = 0;
     let mut lost = Vec::new();
     for place in places {
-        calls[made..place].iter().for_each(|call: &Call| disk.make(call));
+        disk.make(&calls[made..place]);
         made = place;
         let image = disk.after_power_cut(&mut luck);
         let delivered = disk.seen().remove("rows.txt").unwrap_or_default();

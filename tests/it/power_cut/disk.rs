@@ -84,8 +84,14 @@ enum Change {
 }
 
 impl Disk {
-    /// Makes a call.
-    pub(super) fn make(&mut self, call: &Call) {
+    /// Makes calls.
+    pub(super) fn make(&mut self, calls: &[Call]) {
+        for call in calls {
+            self.make_one(call);
+        }
+    }
+
+    fn make_one(&mut self, call: &Call) {
         let number = usize::try_from(call.number).unwrap();
         match call.operation {
             0 => self.open(call),
@@ -125,17 +131,14 @@ impl Disk {
     }
 
     fn sync(&mut self, descriptor: u64) {
-        match self.open[&descriptor] {
-            Some(file) => {
-                let file = &mut self.files[file];
-                for change in std::mem::take(&mut file.changes) {
-                    change.happen(&mut file.sure);
-                }
+        if let Some(file) = self.open[&descriptor] {
+            let file = &mut self.files[file];
+            for change in std::mem::take(&mut file.changes) {
+                change.happen(&mut file.sure);
             }
-            None => {
-                self.sure_names.clone_from(&self.names);
-                self.renamed.clear();
-            }
+        } else {
+            self.sure_names.clone_from(&self.names);
+            self.renamed.clear();
         }
     }
 
@@ -149,7 +152,9 @@ impl Disk {
         let content = |file: &usize| {
             let File { sure, changes } = &self.files[*file];
             let mut content = sure.clone();
-            changes.iter().for_each(|change| change.happen(&mut content));
+            for change in changes {
+                change.happen(&mut content);
+            }
             content
         };
         let files = self.names.iter().filter(|(name, _)| !name.ends_with(SHARED_MEMORY));
@@ -189,11 +194,10 @@ fn chances(count: usize, luck: &mut Rng) -> Vec<f64> {
     let until = luck.usize(..=count);
     let kind = luck.u8(..4);
     let chance = |at: usize| match kind {
-        0 => 0.0,
         1 => 1.0,
         2 if at < until => 1.0,
         2 if at == until => 0.5,
-        2 => 0.0,
+        0 | 2 => 0.0,
         _ => [0.0, 0.5, 1.0][luck.usize(..3)],
     };
     (0..count).map(chance).collect()
@@ -246,19 +250,15 @@ fn what_was_synced_is_there_and_the_rest_in_any_part() {
         data: data.to_vec(),
     };
     let mut disk = Disk::default();
-    disk.make(&call(0, 0, b""));
-    disk.make(&call(1, 0, &[1; 1024]));
-    disk.make(&call(3, 0, b""));
+    disk.make(&[call(0, 0, b""), call(1, 0, &[1; 1024]), call(3, 0, b"")]);
     let mut luck = Rng::with_seed(1);
     let mut images: Vec<_> = (0..100).map(|_| disk.after_power_cut(&mut luck)).collect();
     assert!(images.iter().any(Files::is_empty), "its name was not synced");
     images.retain(|image| !image.is_empty());
     assert!(images.iter().all(|image| image["f"] == [1; 1024]), "but its content was");
 
-    disk.make(&Call { name: String::new(), ..call(0, 0, b"") });
-    disk.make(&call(3, 0, b""));
-    disk.make(&call(0, 0, b""));
-    disk.make(&call(1, 512, &[2; 1024]));
+    let folder = Call { name: String::new(), ..call(0, 0, b"") };
+    disk.make(&[folder, call(3, 0, b""), call(0, 0, b""), call(1, 512, &[2; 1024])]);
     let mut ends: Vec<_> = (0..100).map(|_| disk.after_power_cut(&mut luck)["f"][512..].to_vec()).collect();
     ends.sort();
     ends.dedup();

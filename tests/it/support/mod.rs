@@ -16,7 +16,7 @@ pub(crate) use agent::{Agent, Home, binary};
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
 pub(crate) use http::{Answer, encode, request};
 pub(crate) use influxd::{Influxd, Series};
-pub(crate) use lines::{Line, lines};
+pub(crate) use lines::lines;
 pub(crate) use process::{Server, free_port};
 pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};
 pub(crate) use victoria::Victoria;

@@ -36,6 +36,8 @@ need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
 if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+# Small disks, to be full.
+unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/dunlin-tests
 export DUNLIN_TEST_STATSD=$cache/node_modules/statsd

@@ -27,6 +27,8 @@ mod commands;
 mod config;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
+/// The spool's disk is full, or that of a file sink.
+mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
@@ -37,6 +39,8 @@ mod outage;
 mod poison;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
 mod proxy;
+/// The power fails under the agent.
+mod power_cut;
 /// The two commands of the README.
 mod quickstart;
 /// Rows that are sent again: into an emptied database, and after they were refused.

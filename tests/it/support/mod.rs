@@ -19,7 +19,7 @@ mod ticks;
 mod tinyproxy;
 mod victoria;
 
-pub(crate) use agent::{Home, binary};
+pub(crate) use agent::{Agent, Home, binary};
 pub(crate) use collectd::Collectd;
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
 pub(crate) use etsy::Etsy;
@@ -77,10 +77,14 @@ pub(crate) fn lacks(part: &str) -> bool {
     lacking
 }
 
+/// Whether tests are to run in their long form.
+pub(crate) fn is_long() -> bool {
+    std::env::var("DUNLIN_TEST_LONG").is_ok_and(|value| value == "1")
+}
+
 /// The short form of a time span that `DUNLIN_TEST_LONG=1` turns into the long one.
 pub(crate) fn long_or(long: u64, short: u64) -> Duration {
-    let wanted = std::env::var("DUNLIN_TEST_LONG").is_ok_and(|value| value == "1");
-    Duration::from_secs(if wanted { long } else { short })
+    Duration::from_secs(if is_long() { long } else { short })
 }
 
 /// A file or folder of the repository.

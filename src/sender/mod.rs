@@ -50,6 +50,7 @@ pub struct Sender {
     /// Requests of that size that were accepted since.
     accepted: u64,
     in_trouble: bool,
+    spool_fails: bool,
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
     pace: Pace,
@@ -113,6 +114,7 @@ impl Sender {
             learned,
             accepted: 0,
             in_trouble: false,
+            spool_fails: false,
             behind: true,
             pace,
             requests,
@@ -124,9 +126,14 @@ impl Sender {
     pub async fn run(mut self) {
         loop {
             self.appended.mark_unchanged();
-            match self.send_what_is_due().await {
+            // Before looking: what comes while nothing is found is to be looked for again.
+            let stopping = self.stop.is_asked();
+            let went = self.send_what_is_due().await;
+            self.note_spool(went.as_ref().err());
+            match went {
                 Ok(Went::Through { .. }) => {}
-                Ok(Went::Nothing) if self.stop.is_asked() => return,
+                Ok(Went::Nothing) if stopping => return,
+                Ok(Went::Nothing) if self.stop.is_asked() => {}
                 Ok(Went::Nothing) => self.wait_for_rows().await,
                 Ok(Went::Stuck { reason, wait }) => {
                     if self.stop.is_asked() {
@@ -136,12 +143,22 @@ impl Sender {
                 }
                 Ok(Went::Gone { reason }) => return self.wait_for_the_end(&reason).await,
                 Err(SpoolError::Stopped) => return,
-                Err(error) => {
-                    tracing::warn!(sink = self.sink.name, %error, "the spool could not be read");
-                    tokio::time::sleep(SPOOL_PAUSE).await;
-                }
+                Err(_) => tokio::time::sleep(SPOOL_PAUSE).await,
             }
         }
+    }
+
+    /// Says when the spool cannot be read, and when it can be again.
+    fn note_spool(&mut self, error: Option<&SpoolError>) {
+        match error {
+            Some(SpoolError::Stopped) => {}
+            Some(error) if !self.spool_fails => {
+                tracing::warn!(sink = self.sink.name, %error, "the spool cannot be read; nothing is sent");
+            }
+            None if self.spool_fails => tracing::info!(sink = self.sink.name, "the spool can be read again"),
+            _ => {}
+        }
+        self.spool_fails = error.is_some();
     }
 
     /// Sends one claim: of new rows if there are some, else of the backlog.

@@ -11,8 +11,11 @@ use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use crate::support::{Agent, Home, SECOND, lacks, let_pass, lines, long_or, now_nanos, wait_for};
+use crate::support::{
+    Agent, Home, SECOND, lacks, let_pass, lines, long_or, now_nanos, wait_for, wait_within,
+};
 
 /// One of `mem`, three of `system`, one of `dunlin_agent`: the same in every tick.
 const ROWS_PER_TICK: u64 = 5;
@@ -240,6 +243,7 @@ fn an_agent_that_finds_its_disk_full_begins_in_memory() {
     account.assert_balanced();
     assert_eq!(account.get("delivered"), arrived.len() as u64 * ROWS_PER_TICK, "{account:?}");
     assert_eq!([FAILING, WELL].map(|words| times(&log, words)), [1, 1], "{log}");
+    assert!(times(&log, "the spool could not be read") <= 1, "said once a second: {log}");
 }
 
 #[test]
@@ -273,4 +277,27 @@ fn a_sink_whose_disk_is_full_gets_all_rows_afterwards_and_no_half_line() {
     assert_eq!(disk.home.account("out").get("delivered"), written);
     assert_eq!(["cannot deliver", "delivering again"].map(|words| times(&log, words)), [1, 1], "{log}");
     assert!(log.lines().count() < 10, "{log}");
+}
+
+#[test]
+fn a_spool_that_has_filled_its_disk_goes_on_when_its_sink_is_back() {
+    if lacks("mount") {
+        return;
+    }
+    // The folder of the file is missing, which is as good as a server that is down.
+    let home = home("disk", "away/rows.txt");
+    let mut luck = fastrand::Rng::with_seed(1);
+    let tag: String = (0..LARGE_TAG).map(|_| luck.alphanumeric()).collect();
+    let config = fs::read_to_string(home.config()).unwrap();
+    home.configure(&format!("{config}include = [\"dunlin_agent\"]\n[tags]\nlarge = \"{tag}\"\n"));
+    let away = home.path().join("away");
+    let disk = SmallDisk::mount(home);
+    let agent = disk.home.run();
+    wait_within(Duration::from_secs(120), "the disk to be full", || {
+        agent.server.err().contains(FAILING).then_some(())
+    });
+    fs::create_dir(&away).unwrap();
+    wait_for_tick_after(now_nanos() + SECOND, &away.join("rows.txt"));
+    wait_for("the spool to be written again", || agent.server.err().contains(WELL).then_some(()));
+    disk.home.account("out").assert_balanced();
 }

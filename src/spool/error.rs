@@ -47,6 +47,12 @@ pub enum SpoolError {
         /// The format of this one.
         known: i64,
     },
+    /// What a killed agent was about to write lies beside it, and nothing can be written there.
+    #[error("spool {} has a log beside it that must be worked in first; expected: both files in a folder that can be written to", path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no spool there.
     #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
     Missing {

@@ -17,6 +17,7 @@
 //! aside with a loud message, a new one begun, and what can be read of the old one taken over. The spool does not know what a metric means.
 
 mod clocks;
+mod disk;
 mod error;
 pub mod export;
 mod figures;

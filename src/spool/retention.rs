@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::disk::Room;
 use super::{Config, WhenFull};
 
 /// How full the spool is.
@@ -11,6 +12,10 @@ pub(super) struct Facts {
     pub(super) used: u64,
     /// Bytes about to be added.
     pub(super) incoming: u64,
+    /// Bytes of the file, pages that are free within it included.
+    pub(super) file: u64,
+    /// Room on its disk, where that is known.
+    pub(super) room: Option<Room>,
 }
 
 /// What is to go.
@@ -28,21 +33,31 @@ pub(super) struct Plan {
 
 /// Decides.
 pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
-    let over = facts.used.saturating_add(facts.incoming).saturating_sub(config.max_size);
+    let limit = config.max_size.min(limit_of_disk(facts));
+    let over = facts.used.saturating_add(facts.incoming).saturating_sub(limit);
     let free = if over == 0 {
         0
     } else {
         // A little more than needed, so that not every frame of a full spool has to make room.
-        over.saturating_add(config.max_size / 64)
+        over.saturating_add(limit / 64)
     };
     Plan { keep_delivered: config.keep_delivered, max_age: config.max_age, free, when_full: config.when_full }
+}
+
+/// How large the spool may be for its disk: as large as its file, and what is free beyond the margin. A
+/// spool that has but a small part of the disk is not the one to give way.
+fn limit_of_disk(facts: Facts) -> u64 {
+    facts.room.map_or(u64::MAX, |room| {
+        let reachable = facts.file.saturating_add(room.free).saturating_sub(room.margin());
+        reachable.max(room.total / 4)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Facts, plan};
+    use super::{Facts, Room, plan};
     use crate::spool::{Config, Durability, WhenFull};
 
     fn config(when_full: WhenFull) -> Config {
@@ -57,9 +72,26 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_is_nearly_full_is_a_limit_too() {
+        let check = |file, free, expected| {
+            let room = Some(Room { total: 8_000, free });
+            let facts = Facts { used: 4_000, incoming: 400, file, room };
+            assert_eq!(plan(&config(WhenFull::DropOldest), facts).free, expected, "{file} {free}");
+        };
+        // The margin is 1,000.
+        check(4_000, 1_400, 0);
+        check(4_000, 1_300, 100 + 4_300 / 64);
+        check(4_000, 0, 1_400 + 3_000 / 64);
+        // A quarter of the disk is the spool's in any case.
+        check(2_900, 0, 2_400 + 2_000 / 64);
+        // Pages that are free in the file are room as good as any.
+        check(5_500, 0, 0);
+    }
+
+    #[test]
     fn room_is_made_only_when_the_limit_is_passed() {
         let check = |used, free| {
-            let facts = Facts { used, incoming: 400 };
+            let facts = Facts { used, incoming: 400, file: 0, room: None };
             let plan = plan(&config(WhenFull::DropOldest), facts);
             assert_eq!(plan.free, free, "used {used}");
         };

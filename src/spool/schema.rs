@@ -1,11 +1,14 @@
 //! Opening the file: pragmas, and the migrations that bring an older one up to date.
 
 use std::cmp::Ordering;
+use std::ops::Not;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::disk::{self, Room};
+use super::quarantine::with_suffix;
 use super::{Durability, SpoolError};
 
 /// Every migration there ever was, in order. Files are only ever added.
@@ -18,13 +21,12 @@ const MIGRATIONS: [&str; 3] = [
 /// The format that this program writes.
 pub(super) const VERSION: i64 = 3;
 
-/// 8 KiB: a frame of some kilobytes wastes a third of what it would in 4 KiB pages.
+/// A frame of some kilobytes wastes a third of what it would in 4 KiB pages.
+const PAGE: u64 = 8192;
 const PRAGMAS: &str = "
     PRAGMA page_size = 8192;
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;
-    PRAGMA journal_size_limit = 4194304;
-    PRAGMA wal_autocheckpoint = 400;
     PRAGMA cache_size = -1024;
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = ON;
@@ -41,6 +43,10 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
         Durability::Power => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    let log = disk::pages_of_log(Room::beside(path), PAGE);
+    let size = log.saturating_mul(PAGE);
+    let log = format!("PRAGMA wal_autocheckpoint = {log}; PRAGMA journal_size_limit = {size};");
+    connection.execute_batch(&log).map_err(failed)?;
     // A transaction that begins by reading must not find later that another has written meanwhile.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let found = version(&connection).map_err(failed)?;
@@ -72,18 +78,22 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         version(&connection).map(|found| (connection, found))
     };
-    // A copy in a folder that nothing can be written to has no log beside it, and nobody changes it.
+    let cannot = |error: &rusqlite::Error| {
+        matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    };
     let opened = match open("") {
-        Err(error)
-            if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
-        {
+        // In a folder that nothing can be written to: nobody changes it, but what is in a log is not in it.
+        Err(error) if cannot(&error) && ["-wal", "-journal"].iter().all(|side| is_empty(path, side)) => {
             open("?immutable=1").map_err(|_| error)
         }
+        Err(error) if cannot(&error) => return Err(SpoolError::Unfinished { path: path.to_owned() }),
         opened => opened,
     };
     let (connection, found) = opened.map_err(failed)?;
     match found.cmp(&VERSION) {
         Ordering::Equal => Ok(connection),
+        // An agent that was killed while it made the file.
+        Ordering::Less if found == 0 => Err(SpoolError::Missing { path: path.to_owned() }),
         Ordering::Less => Err(SpoolError::Older { path: path.to_owned(), found, known: VERSION }),
         Ordering::Greater => Err(SpoolError::Newer { path: path.to_owned(), found, known: VERSION }),
     }
@@ -106,6 +116,12 @@ pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(connection)
+}
+
+/// Whether there is nothing in a file beside a spool.
+fn is_empty(spool: &Path, side: &str) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
+    std::fs::metadata(with_suffix(spool, side)).is_ok_and(|data| data.len() > 0).not()
 }
 
 /// A path as SQLite's URIs have it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::clocks::{Clocks, Origin};
+use super::disk::Room;
 use super::room::{self, NOT_THINNED, Thinned};
 use super::salvage::{Damaged, Saved};
 use super::{
@@ -147,16 +148,19 @@ impl Store {
         let failed = self.sqlite();
         self.clocks.observe(&self.connection, now).map_err(&failed)?;
         let used = self.used().map_err(&failed)?;
-        let facts = retention::Facts { used, incoming: frame.payload.len() as u64 };
+        let room = Room::beside(&self.config.path);
+        let file = self.file().map_err(&failed)?;
+        let incoming = frame.payload.len() as u64;
+        let facts = retention::Facts { used, incoming, file, room };
         let plan = retention::plan(&self.config, facts);
         let leased = self.leases.values().copied().collect();
         let change = self.connection.transaction().map_err(&failed)?;
         let mut thinned = self.thinned;
         let step = || {
             let facts = room::Facts { plan, clocks: &self.clocks, now, leased };
-            let room = room::clear(&change, &facts, &mut thinned)?;
+            let fits = room::clear(&change, &facts, &mut thinned)?;
             ledger::count_collected(&change, frame.samples)?;
-            if room {
+            if fits {
                 ledger::insert(&change, frame, self.clocks.boot_id())
             } else {
                 ledger::count_dropped(&change, frame.samples)
@@ -165,7 +169,8 @@ impl Store {
         step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
         self.thinned = thinned;
-        if let Err(error) = self.shrink(used) {
+        let is_short = room.is_some_and(Room::is_short);
+        if let Err(error) = self.shrink(used, is_short) {
             // The frame is kept; that the file stays larger is no harm.
             tracing::debug!(%error, "the spool's file cannot be made smaller now");
         }
@@ -286,6 +291,12 @@ impl Store {
         })
     }
 
+    /// Bytes of the file, once its log is worked in.
+    fn file(&self) -> rusqlite::Result<u64> {
+        let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        Ok(ledger::unsigned(pragma("page_count")?.saturating_mul(pragma("page_size")?)))
+    }
+
     /// Bytes of the pages in use; free pages inside the file do not count.
     fn used(&self) -> rusqlite::Result<u64> {
         let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -294,10 +305,11 @@ impl Store {
     }
 
     /// Gives free pages back to the filesystem, some at a time.
-    fn shrink(&self, used: u64) -> rusqlite::Result<()> {
+    fn shrink(&self, used: u64, disk_is_short: bool) -> rusqlite::Result<()> {
         let free: i64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        // Near the limit the next frames need them at once.
-        if free < FEW_PAGES || used > self.config.max_size / 8 * 7 {
+        // Near the limit the next frames need them at once, and what somebody else takes of a full disk does
+        // not come back.
+        if free < FEW_PAGES || used > self.config.max_size / 8 * 7 || disk_is_short {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.

@@ -37,10 +37,10 @@ mod main_job;
 mod outage;
 /// One row among ten thousand that a server refuses, found and shown alone.
 mod poison;
-/// Between the agent and its server stands a proxy, which may be away or want a password.
-mod proxy;
 /// The power fails under the agent.
 mod power_cut;
+/// Between the agent and its server stands a proxy, which may be away or want a password.
+mod proxy;
 /// The two commands of the README.
 mod quickstart;
 /// Rows that are sent again: into an emptied database, and after they were refused.

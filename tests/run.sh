@@ -35,7 +35,10 @@ need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
-if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+need netns ip iproute2
+need netns socat socat
+if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
+if [ ! -c /dev/net/tun ]; then skipped+=(netns); fi
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/dunlin-tests
 export DUNLIN_TEST_STATSD=$cache/node_modules/statsd

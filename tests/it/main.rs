@@ -22,6 +22,8 @@
 /// Starting, asking and stopping the agent and the real servers.
 mod support;
 
+/// A link that loses, delays, doubles, throttles and vanishes.
+mod bad_network;
 /// `--help`, exit codes, and the commands that print what they read.
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests. Installs what is missing (Debian packages, as root; Etsy's statsd from npm, into a
-# cache folder), so that the real servers are there. What a machine cannot have is said at the end;
-# with CI=true it is a failure.
+# Runs all tests, in their short forms (tests/long.sh has the long ones). Installs what is missing
+# (Debian packages, as root; Etsy's statsd from npm, into a cache folder), so that the real servers are
+# there. What a machine cannot have is said at the end; with CI=true it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,10 @@ need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
-if [ "$(id -u)" != 0 ]; then skipped+=(docker); fi
+need netns ip iproute2
+need netns socat socat
+if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
+if [ ! -c /dev/net/tun ]; then skipped+=(netns); fi
 # Small disks, to be full.
 unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)
 
@@ -69,7 +72,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-bash -n tests/run.sh .ci/run
+for script in tests/run.sh tests/long.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 step cargo test --locked --lib

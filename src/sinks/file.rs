@@ -2,11 +2,12 @@
 //!
 //! A file is appended to and, when it has grown beyond `max_size`, renamed to `NAME.1` (and that to
 //! `NAME.2`, and so on up to `max_files`). A batch is written whole or not at all: after a full disk
-//! the file ends where it ended before. Writing happens outside the agent's own thread, so that a
+//! the file ends where it ended before. Half a row at its end is of an agent that was killed while it
+//! wrote: it is cut off, and the row comes again. Writing happens outside the agent's own thread, so that a
 //! reader that does not read holds up nobody else.
 
 use std::fs::File as StdFile;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use crate::settings::Section;
 /// What it is.
 pub(super) const SUMMARY: &str =
     "Standard output or a rotated file, as line protocol, JSON lines or a table.";
+
+/// What is longer and has no line end was not written by this sink.
+const LONGEST_ROW: u64 = 64 << 10;
 
 /// Writes rows to a file.
 struct File {
@@ -67,7 +71,7 @@ impl Target {
             return out.flush();
         };
         let mut file = StdFile::options().create(true).append(true).open(path)?;
-        let mut length = file.metadata()?.len();
+        let mut length = cut_half_row(path, &file)?;
         if length > 0 && length.saturating_add(text.len() as u64) > self.max_size {
             self.rotate(path)?;
             file = StdFile::options().create(true).append(true).open(path)?;
@@ -93,6 +97,26 @@ impl Target {
         }
         std::fs::rename(path, numbered(1))
     }
+}
+
+/// Cuts off what is behind the last whole row; gives the length that is left.
+fn cut_half_row(path: &Path, file: &StdFile) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    // What has no length, such as a pipe, is not to be opened for reading.
+    if length == 0 {
+        return Ok(0);
+    }
+    let start = length.saturating_sub(LONGEST_ROW);
+    let mut tail = Vec::new();
+    let mut reader = StdFile::options().read(true).open(path)?;
+    reader.seek(SeekFrom::Start(start))?;
+    reader.take(LONGEST_ROW).read_to_end(&mut tail)?;
+    let half = tail.iter().rev().take_while(|byte| **byte != b'\n').count() as u64;
+    if half == 0 || half == LONGEST_ROW {
+        return Ok(length);
+    }
+    file.set_len(length.saturating_sub(half))?;
+    Ok(length.saturating_sub(half))
 }
 
 #[cfg(test)]
@@ -123,6 +147,18 @@ mod tests {
         assert_eq!(host.list("/").unwrap(), ["rows", "rows.1", "rows.2"]);
         assert_eq!(host.read("/rows").unwrap(), "m v=4i 7\n");
         assert_eq!(host.read("/rows.1").unwrap(), "m v=2i 7\nm v=3i 7\n");
+    }
+
+    #[tokio::test]
+    async fn half_a_row_of_a_killed_agent_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        for (before, kept) in [("m v=1i 7\nm v=2", "m v=1i 7\n"), ("m v", ""), ("m v=1i 7\n", "m v=1i 7\n")] {
+            let path = folder.path().join("rows");
+            std::fs::write(&path, before).unwrap();
+            assert_eq!(sink(path, 100).deliver(&[sample(3)]).await, Delivery::accepted());
+            let after = Host::new(folder.path()).read("/rows").unwrap();
+            assert_eq!(after, format!("{kept}m v=3i 7\n"), "{before:?}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@
 //! ports with folders of their own and are gone afterwards. A machine that cannot run one of them
 //! names it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a
 //! failure. `DUNLIN_TEST_STATSD` is where npm has put Etsy's `statsd`. `DUNLIN_TEST_LONG=1` gives
-//! outages their full length, `DUNLIN_TEST_BINARY` tests another build.
+//! outages their full length (`tests/long.sh`), `DUNLIN_TEST_BINARY` tests another build,
+//! `DUNLIN_TEST_SEED` repeats what was random.
 
 #![expect(
     clippy::disallowed_methods,
@@ -21,12 +22,16 @@
 /// Starting, asking and stopping the agent and the real servers.
 mod support;
 
+/// A link that loses, delays, doubles, throttles and vanishes.
+mod bad_network;
 /// `--help`, exit codes, and the commands that print what they read.
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.
 mod config;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
+/// The agent killed at random instants, again and again.
+mod crash;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.

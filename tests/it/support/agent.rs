@@ -1,14 +1,14 @@
 //! The agent, as a user starts it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Server, wait_for};
+use super::{Rows, Server, command_in, wait_for};
 
 /// The binary under test.
 pub(crate) fn binary() -> PathBuf {
@@ -70,9 +70,39 @@ impl Home {
 
     /// Starts the agent.
     pub(crate) fn run(&self) -> Agent {
-        let mut command = self.command(["run", "--config"]);
-        command.arg(self.config());
+        self.start(None)
+    }
+
+    /// Starts the agent in a network namespace.
+    pub(crate) fn run_in(&self, namespace: &str) -> Agent {
+        self.start(Some(namespace))
+    }
+
+    fn start(&self, namespace: Option<&str>) -> Agent {
+        let mut command = self.at_home(command_in(namespace, binary()));
+        command.args(["run", "--config"]).arg(self.config());
         Agent { server: Server::start("dunlin", &mut command, self.path()) }
+    }
+
+    /// The rows of `spool export`: all that the spool holds or, with a sink, all that it still owes
+    /// that one.
+    #[track_caller]
+    pub(crate) fn export(&self, sink: Option<&str>) -> Rows {
+        let text = self.path().join("export.txt");
+        let mut command = self.command(["spool", "export", "--config"]);
+        command.arg(self.config()).args(sink.iter().flat_map(|name| ["--sink", name]));
+        let output = command.stdout(File::create(&text).unwrap()).output().unwrap();
+        assert!(output.status.success(), "spool export: {}", String::from_utf8_lossy(&output.stderr));
+        Rows::read(&text)
+    }
+
+    /// Fails unless `spool verify` finds nothing wrong.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        let config = self.config();
+        let words = ["spool", "verify", "--config"].map(OsStr::new);
+        let ended = self.dunlin(words.into_iter().chain([config.as_os_str()]));
+        assert_eq!(ended.code, Some(0), "spool verify: {}{}", ended.out, ended.err);
     }
 
     /// Runs a command to its end.
@@ -103,9 +133,14 @@ impl Home {
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = self.at_home(Command::new(binary()));
+        command.args(arguments);
+        command
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
         // What the person at the machine has set must not decide what a test sees.
-        command.args(arguments).current_dir(self.path()).env_remove("NO_COLOR").env_remove("RUST_LOG");
+        command.current_dir(self.path()).env_remove("NO_COLOR").env_remove("RUST_LOG");
         command
     }
 }

@@ -1,15 +1,20 @@
 //! A real `influxd` (1.x) with a folder of its own.
+//!
+//! It may run in a network namespace, where its port cannot be reached from here. So the tests ask it
+//! over its Unix socket, and the agent over TCP.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Answer, Server, encode, free_port, request, wait_for, wait_within};
+use super::http::{SILENCE, ask};
+use super::{Answer, Server, command_in, encode, free_port, wait_for, wait_within};
 
 /// The database that the tests write to.
 pub(crate) const DATABASE: &str = "it";
@@ -17,6 +22,9 @@ pub(crate) const DATABASE: &str = "it";
 /// The server. It is started, stopped and started again on the same port.
 pub(crate) struct Influxd {
     folder: TempDir,
+    /// Where it listens and, in a namespace, the name of that.
+    address: String,
+    namespace: Option<String>,
     port: u16,
     server: Option<Server>,
 }
@@ -56,20 +64,31 @@ impl Influxd {
     /// A server that does not run yet: [`Influxd::resume`] starts it.
     pub(crate) fn absent() -> Self {
         let folder = tempfile::Builder::new().prefix("influxd").tempdir().unwrap();
-        Self { folder, port: free_port(), server: None }
+        let address = "127.0.0.1".to_owned();
+        Self { folder, address, namespace: None, port: free_port(), server: None }
+    }
+
+    /// Starts it in a network namespace, on an address of that.
+    pub(crate) fn start_in(namespace: &str, address: &str) -> Self {
+        let namespace = Some(namespace.to_owned());
+        let mut influxd = Self { address: address.to_owned(), namespace, ..Self::absent() };
+        influxd.resume();
+        influxd
     }
 
     /// Starts it (again), on the same port with the same data.
     pub(crate) fn resume(&mut self) {
         let config = self.folder.path().join("influxd.toml");
-        fs::write(&config, settings(self.folder.path(), self.port, free_port())).unwrap();
-        let mut command = Command::new("influxd");
+        let listen = format!("{}:{}", self.address, self.port);
+        fs::write(&config, settings(self.folder.path(), &listen, free_port())).unwrap();
+        let mut command = command_in(self.namespace.as_deref(), "influxd");
         command.arg("run").arg("-config").arg(config);
-        let server = self.server.insert(Server::start("influxd", &mut command, self.folder.path()));
+        let mut server = Server::start("influxd", &mut command, self.folder.path());
         wait_for("influxd to answer", || {
             assert!(server.is_running(), "influxd has ended:\n{}", server.last_words());
-            request(self.port, "GET", "/ping", "").ok().filter(|answer| answer.status == 204)
+            self.request("GET", "/ping", "").ok().filter(|answer| answer.status == 204)
         });
+        self.server = Some(server);
         self.query(&format!("CREATE DATABASE {DATABASE}"));
     }
 
@@ -86,27 +105,55 @@ impl Influxd {
     /// The table of a sink that writes here.
     pub(crate) fn sink(&self, name: &str) -> String {
         format!(
-            "[[sinks.influxdb]]\nname = \"{name}\"\nurls = [\"http://127.0.0.1:{}\"]\napi = \"v1\"\n\
+            "[[sinks.influxdb]]\nname = \"{name}\"\nurls = [\"http://{}:{}\"]\napi = \"v1\"\n\
              database = \"{DATABASE}\"\nflush_interval = \"200ms\"\n",
-            self.port
+            self.address, self.port
         )
     }
 
     /// Writes line protocol.
     pub(crate) fn write(&self, lines: &str) -> Answer {
-        request(self.port, "POST", &format!("/write?db={DATABASE}"), lines).unwrap()
+        self.request("POST", &format!("/write?db={DATABASE}"), lines).unwrap()
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        let (status, mut rest) = self.ask(method, path, body)?;
+        let mut body = String::new();
+        rest.read_to_string(&mut body)?;
+        Ok(Answer { status, body })
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, io::BufReader<UnixStream>)> {
+        let stream = UnixStream::connect(self.folder.path().join("socket"))?;
+        stream.set_read_timeout(Some(SILENCE))?;
+        ask(stream, method, path, body)
     }
 
     /// Asks in `InfluxQL`; times are nanoseconds.
     #[track_caller]
     pub(crate) fn query(&self, query: &str) -> Vec<Series> {
-        let body = format!("db={DATABASE}&epoch=ns&q={}", encode(query));
-        let answer = request(self.port, "POST", "/query", &body).unwrap();
-        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
-        let json: Value = serde_json::from_str(&answer.body).unwrap();
-        let result = &json["results"][0];
-        assert!(result.get("error").is_none(), "{query}: {result}");
-        result["series"].as_array().into_iter().flatten().map(series).collect()
+        let mut found = Vec::new();
+        self.query_pieces(query, false, |series| found.push(series));
+        found
+    }
+
+    /// Asks for more than is to be held at once: a long series comes in pieces.
+    #[track_caller]
+    pub(crate) fn query_large(&self, query: &str, take: impl FnMut(Series)) {
+        self.query_pieces(query, true, take);
+    }
+
+    #[track_caller]
+    fn query_pieces(&self, query: &str, chunked: bool, mut take: impl FnMut(Series)) {
+        let body = format!("db={DATABASE}&epoch=ns&chunked={chunked}&q={}", encode(query));
+        let (status, rest) = self.ask("POST", "/query", &body).unwrap();
+        for json in serde_json::Deserializer::from_reader(rest).into_iter::<Value>() {
+            let json = json.unwrap();
+            let result = &json["results"][0];
+            let good = status == 200 && json.get("error").is_none() && result.get("error").is_none();
+            assert!(good, "{query}: {status}: {json}");
+            result["series"].as_array().into_iter().flatten().map(series).for_each(&mut take);
+        }
     }
 
     /// All rows of a measurement that fit `condition`, by series. Times are asked for with one
@@ -175,7 +222,7 @@ fn series(json: &Value) -> Series {
     }
 }
 
-fn settings(folder: &Path, port: u16, backup_port: u16) -> String {
+fn settings(folder: &Path, listen: &str, backup_port: u16) -> String {
     let folder = folder.display();
     format!(
         r#"reporting-disabled = true
@@ -189,7 +236,9 @@ bind-address = "127.0.0.1:{backup_port}"
 [monitor]
   store-enabled = false
 [http]
-  bind-address = "127.0.0.1:{port}"
+  bind-address = "{listen}"
+  unix-socket-enabled = true
+  bind-socket = "{folder}/socket"
   log-enabled = false
 "#
     )

@@ -20,43 +20,52 @@ pub(crate) struct Line {
 #[track_caller]
 pub(crate) fn lines(text: &str) -> Vec<Line> {
     let finished = text.rfind('\n').map_or("", |end| &text[..end]);
-    let parse = |line: &str| parse(line).unwrap_or_else(|| panic!("not line protocol: {line}"));
-    finished.lines().map(parse).collect()
+    finished.lines().map(line).collect()
+}
+
+/// One row.
+#[track_caller]
+pub(crate) fn line(line: &str) -> Line {
+    parse(line).unwrap_or_else(|| panic!("not line protocol: {line}"))
 }
 
 fn parse(line: &str) -> Option<Line> {
-    let parts = split(line, ' ');
+    let parts = split(line, b' ');
     let [head, fields, time] = parts.as_slice() else { return None };
-    let pair = |text: &String| {
-        let halves = split(text, '=');
+    let pair = |text: &&str| {
+        let halves = split(text, b'=');
         let [key, value] = halves.as_slice() else { return None };
         Some((plain(key), plain(value)))
     };
-    let mut head = split(head, ',').into_iter();
-    let measurement = plain(&head.next()?);
+    let mut head = split(head, b',').into_iter();
+    let measurement = plain(head.next()?);
     let tags = head.map(|tag| pair(&tag)).collect::<Option<_>>()?;
-    let fields = split(fields, ',').iter().map(pair).collect::<Option<_>>()?;
+    let fields = split(fields, b',').iter().map(pair).collect::<Option<_>>()?;
     Some(Line { measurement, tags, fields, time: time.parse().ok()? })
 }
 
 /// Cuts at `separator` where it is neither escaped nor in quotes.
-fn split(text: &str, separator: char) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let (mut escaped, mut quoted) = (false, false);
-    for letter in text.chars() {
-        if letter == separator && !escaped && !quoted {
-            parts.push(String::new());
+fn split(text: &str, separator: u8) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut escaped, mut quoted) = (0, false, false);
+    let has_quotes = text.contains("=\"");
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == separator && !escaped && !quoted {
+            parts.push(&text[start..at]);
+            start = at + 1;
             continue;
         }
-        quoted ^= letter == '"' && !escaped && text.contains("=\"");
-        escaped = letter == '\\' && !escaped;
-        parts.last_mut().unwrap().push(letter);
+        quoted ^= byte == b'"' && !escaped && has_quotes;
+        escaped = byte == b'\\' && !escaped;
     }
+    parts.push(&text[start..]);
     parts
 }
 
 fn plain(text: &str) -> String {
-    ["\\,", "\\ ", "\\="].iter().fold(text.to_owned(), |text, escape| text.replace(escape, &escape[1..]))
+    ["\\,", "\\ ", "\\="].iter().fold(text.to_owned(), |text, escape| {
+        if text.contains(escape) { text.replace(escape, &escape[1..]) } else { text }
+    })
 }
 
 #[test]

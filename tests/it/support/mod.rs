@@ -11,7 +11,10 @@ mod fault_server;
 mod host;
 mod http;
 mod influxd;
+mod judge;
 mod lines;
+mod link;
+mod machine;
 mod nginx;
 mod process;
 mod statsd;
@@ -19,7 +22,7 @@ mod ticks;
 mod tinyproxy;
 mod victoria;
 
-pub(crate) use agent::{Agent, Home, binary};
+pub(crate) use agent::{Account, Agent, Home, binary};
 pub(crate) use collectd::Collectd;
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
 pub(crate) use etsy::Etsy;
@@ -27,9 +30,12 @@ pub(crate) use fault_server::FaultServer;
 pub(crate) use host::FakeHost;
 pub(crate) use http::{Answer, encode, request};
 pub(crate) use influxd::{Influxd, Series};
+pub(crate) use judge::Rows;
 pub(crate) use lines::lines;
+pub(crate) use link::{Link, Weather};
+pub(crate) use machine::Machine;
 pub(crate) use nginx::{Nginx, certificate};
-pub(crate) use process::{Server, free_port};
+pub(crate) use process::{Server, command_in, free_port};
 pub(crate) use statsd::StatsdServer;
 pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};
 pub(crate) use tinyproxy::Tinyproxy;
@@ -62,8 +68,7 @@ pub(crate) fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
 
 /// Lets time pass in which nothing is asked: an outage lasts, a container runs.
 pub(crate) fn let_pass(span: Duration) {
-    let end = Instant::now() + span;
-    wait_within(span + PATIENCE, "the end of a span", || (Instant::now() >= end).then_some(()));
+    std::thread::sleep(span);
 }
 
 /// Whether this machine was said to lack `part`; says so, because a skipped test looks like a
@@ -84,7 +89,12 @@ pub(crate) fn is_long() -> bool {
 
 /// The short form of a time span that `DUNLIN_TEST_LONG=1` turns into the long one.
 pub(crate) fn long_or(long: u64, short: u64) -> Duration {
-    Duration::from_secs(if is_long() { long } else { short })
+    Duration::from_secs(count_long_or(long, short))
+}
+
+/// The same for a number of times.
+pub(crate) fn count_long_or(long: u64, short: u64) -> u64 {
+    if is_long() { long } else { short }
 }
 
 /// A file or folder of the repository.

@@ -1,5 +1,6 @@
 //! A child process that does not outlive its value.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,15 @@ impl Drop for Server {
             eprintln!("--- {}, last words:\n{}", self.name, self.last_words());
         }
     }
+}
+
+/// A program, in a network namespace if one is named.
+pub(crate) fn command_in(namespace: Option<&str>, program: impl AsRef<OsStr>) -> Command {
+    let Some(namespace) = namespace else { return Command::new(program) };
+    let mut command = Command::new("ip");
+    // It becomes the program, so signals reach that.
+    command.args(["netns", "exec", namespace]).arg(program);
+    command
 }
 
 /// A port that nobody listens on. It lies below those that the kernel gives to outgoing

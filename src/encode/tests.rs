@@ -1,5 +1,8 @@
 //! What must hold of `encode`.
 
+mod properties;
+mod reader;
+
 use super::{Format, line};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 

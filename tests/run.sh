@@ -69,7 +69,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-bash -n tests/run.sh .ci/run
+bash -n tests/run.sh tests/fuzz.sh .ci/run
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 step cargo test --locked --lib

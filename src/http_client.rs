@@ -143,6 +143,12 @@ fn parse_retry_after(text: &str, server_date: Option<&str>) -> Option<Duration> 
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// A door for `fuzz/`; not in the program.
+#[cfg(fuzzing)]
+pub fn retry_after(text: &str, server_date: Option<&str>) -> Option<Duration> {
+    parse_retry_after(text, server_date)
+}
+
 /// Why a request failed, with its causes and without the URL, which may hold a password.
 fn reason(error: reqwest::Error) -> String {
     let mut text = match (error.is_timeout(), error.is_connect()) {

@@ -72,7 +72,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-for script in tests/run.sh tests/long.sh .ci/run; do bash -n "$script"; done
+for script in tests/run.sh tests/long.sh tests/fuzz.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 step cargo test --locked --lib

@@ -4,12 +4,15 @@
 //! values and field keys; `"` and `\` in a text field. What the protocol cannot express is replaced:
 //! a line break becomes the two characters `\n`, other control characters become U+FFFD, a backslash
 //! at the end of a name or tag (it would escape the separator) is left out, and so is a `#` at the
-//! beginning of a line (it would be a comment). So is a backslash right before an escaped letter: versions
-//! 1 and 2 would read it as meant, version 3 takes two backslashes for a pair. Tags are sorted, floats are finite, time is in ns.
+//! beginning of a line (it would be a comment). So is a backslash of a name or tag right before another,
+//! a line break or an escaped letter: versions 1 and 2 would read it as meant, version 3 takes two
+//! backslashes for one. What a server would refuse, and the whole row or request with it, is left out:
+//! a tag or field called `time`, a tag called `_field` or `_measurement`, and of two names that
+//! became the same the second. Tags are sorted, floats are finite, time is in ns.
 
 use std::io::Write;
 
-use crate::metric::{Sample, Value};
+use crate::metric::{Sample, Text, Value};
 
 /// How unsigned integers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,25 +23,41 @@ pub enum Unsigned {
     Keep,
 }
 
+/// Names that InfluxDB keeps for itself; version 1 only the first.
+const RESERVED_TAGS: &[&[u8]] = &[b"time", b"_field", b"_measurement"];
+const RESERVED_FIELDS: &[&[u8]] = &[b"time"];
+
+/// What became of a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Nothing,
+    AsItIs,
+    Altered,
+}
+
 /// Appends one row and a line end. A row of which nothing can be written appends nothing.
 pub fn write(sample: &Sample, unsigned: Unsigned, out: &mut Vec<u8>) {
     let start = out.len();
     let measurement = sample.measurement.trim_start_matches('#');
-    name(measurement, |letter| matches!(letter, ',' | ' '), out);
-    for (key, value) in sample.tags.iter() {
+    let measurement = name(measurement, |letter| matches!(letter, ',' | ' '), out);
+    let mut may_repeat = false;
+    for (index, (text, value)) in sample.tags.iter().enumerate() {
         let end = out.len();
         out.push(b',');
-        let key_written = name(key, is_special, out);
+        let before = sample.tags.iter().take(index).map(|(key, _)| key);
+        let has_key = key(text, before, RESERVED_TAGS, &mut may_repeat, out);
         out.push(b'=');
-        if !name(value, is_special, out) || !key_written {
+        if !has_key || name(value, is_special, out) == Written::Nothing {
             out.truncate(end);
         }
     }
     let mut separator = b' ';
-    for (key, value) in sample.fields.iter() {
+    let mut may_repeat = false;
+    for (index, (text, value)) in sample.fields.iter().enumerate() {
         let end = out.len();
         out.push(separator);
-        if name(key, is_special, out) {
+        let before = sample.fields.iter().take(index).map(|(key, _)| key);
+        if key(text, before, RESERVED_FIELDS, &mut may_repeat, out) {
             out.push(b'=');
             number_or_text(value, unsigned, out);
             separator = b',';
@@ -46,7 +65,7 @@ pub fn write(sample: &Sample, unsigned: Unsigned, out: &mut Vec<u8>) {
             out.truncate(end);
         }
     }
-    if separator == b' ' || measurement.is_empty() {
+    if separator == b' ' || measurement == Written::Nothing {
         out.truncate(start);
         return;
     }
@@ -58,29 +77,54 @@ fn is_special(letter: char) -> bool {
     matches!(letter, ',' | ' ' | '=')
 }
 
-/// Writes a name or tag value; false if nothing is left of it.
-fn name(text: &str, special: impl Fn(char) -> bool, out: &mut Vec<u8>) -> bool {
+/// Writes the key of a tag or field; false if a server would not take it. Different keys are the same
+/// only if one of them was altered.
+fn key<'k>(
+    text: &str,
+    mut before: impl Iterator<Item = &'k Text>,
+    reserved: &[&[u8]],
+    may_repeat: &mut bool,
+    out: &mut Vec<u8>,
+) -> bool {
+    let start = out.len();
+    let written = name(text, is_special, out);
+    *may_repeat |= written == Written::Altered;
+    let own = out.get(start..).unwrap_or_default();
+    let mut is_own = |other: &Text| {
+        let mut key = Vec::with_capacity(own.len());
+        name(other, is_special, &mut key);
+        key == own
+    };
+    let is_taken = reserved.contains(&own) || *may_repeat && before.any(&mut is_own);
+    written != Written::Nothing && !is_taken
+}
+
+/// Writes a name or tag value.
+fn name(text: &str, special: impl Fn(char) -> bool, out: &mut Vec<u8>) -> Written {
+    let whole = text.len();
     let text = text.trim_end_matches('\\');
-    let plain = |letter: char| !special(letter) && !letter.is_control();
+    let plain = |letter: char| !special(letter) && !letter.is_control() && letter != '\\';
     if text.chars().all(plain) {
         out.extend_from_slice(text.as_bytes());
-        return !text.is_empty();
+        return match text.len() {
+            0 => Written::Nothing,
+            length if length == whole => Written::AsItIs,
+            _ => Written::Altered,
+        };
     }
-    let mut backslashes = 0;
+    let mut has_backslash = false;
     for letter in text.chars() {
         if letter == '\\' {
-            backslashes += 1;
+            has_backslash = true;
             continue;
         }
-        if special(letter) {
+        if special(letter) || has_backslash && !is_line_break(letter) {
             out.push(b'\\');
-        } else {
-            out.extend(std::iter::repeat_n(b'\\', backslashes));
         }
-        backslashes = 0;
+        has_backslash = false;
         printable(letter, b"\\n", out);
     }
-    true
+    Written::Altered
 }
 
 fn number_or_text(value: &Value, unsigned: Unsigned, out: &mut Vec<u8>) {
@@ -109,8 +153,12 @@ fn number_or_text(value: &Value, unsigned: Unsigned, out: &mut Vec<u8>) {
 
 fn printable(letter: char, line_break: &[u8], out: &mut Vec<u8>) {
     match letter {
-        '\n' | '\r' => out.extend_from_slice(line_break),
+        letter if is_line_break(letter) => out.extend_from_slice(line_break),
         letter if letter.is_control() => out.extend_from_slice("\u{FFFD}".as_bytes()),
         letter => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
     }
+}
+
+fn is_line_break(letter: char) -> bool {
+    matches!(letter, '\n' | '\r')
 }

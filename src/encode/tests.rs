@@ -1,5 +1,8 @@
 //! What must hold of `encode`.
 
+mod properties;
+mod reader;
+
 use super::{Format, line};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 
@@ -46,6 +49,8 @@ fn tags_are_escaped_and_sorted() {
     check("back\\slash", "k=back\\slash,");
     check("ends\\\\", "k=ends,");
     check("before\\\\ space", "k=before\\ space,");
+    check("\\\\server\\share", "k=\\server\\share,");
+    check("before\\\nline", "k=before\\nline,");
     check("\\", "");
     check("", "");
     check("two\nlines", "k=two\\nlines,");
@@ -71,11 +76,26 @@ fn field_names_are_escaped() {
     assert_eq!(line(&sample(&[], fields)), "cpu a\\ b\\=c\\,d=1i 1700000000000000001\n");
 }
 
+/// InfluxDB refuses the whole row, and a line with a tag twice even the request.
+#[test]
+fn names_that_a_server_refuses_are_left_out() {
+    let tags = [("time", "x"), ("_field", "x"), ("_measurement", "x"), ("a", "first"), ("a\\", "second")];
+    let fields = Fields::new().with("v", 1_i64).with("time", 2_i64).with("v\\", 3_i64);
+    assert_eq!(line(&sample(&tags, fields)), "cpu,a=first v=1i 1700000000000000001\n");
+    assert_eq!(line(&sample(&[], Fields::new().with("time", 2_i64))), "");
+    let twice = [("a\u{1}", "first"), ("a\u{2}", "second"), ("b", "third")];
+    assert_eq!(line(&sample(&twice, one())), "cpu,a\u{FFFD}=first,b=third v=1i 1700000000000000001\n");
+}
+
 #[test]
 fn a_row_without_a_field_is_no_line() {
     assert_eq!(line(&sample(&[("a", "b")], Fields::new())), "");
     let comment = Sample { measurement: Text::of("#x"), ..sample(&[], one()) };
     assert_eq!(line(&comment), "x v=1i 1700000000000000001\n");
+    for nothing in ["", "#", "\\", "#\\"] {
+        let nameless = Sample { measurement: Text::of(nothing), ..sample(&[("a", "b")], one()) };
+        assert_eq!(line(&nameless), "", "{nothing:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! a row twice overwrites it with itself. This module knows nobody: not who measures, stores or
 //! sends. What a measurement *means* stands in [`catalogue`].
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod catalogue;
 mod fields;
 mod rows;

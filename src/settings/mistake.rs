@@ -25,13 +25,12 @@ impl fmt::Display for Mistake {
         if let Some(line) = self.line {
             write!(formatter, ":{line}")?;
         }
-        if self.key.is_empty() {
-            write!(formatter, ": {}", self.message)
-        } else {
-            // A key may hold what would move a terminal's cursor.
-            let key: String = self.key.chars().filter(|letter| !letter.is_control()).collect();
-            write!(formatter, ": {key}: {}", self.message)
+        // A key, or a variable's name in the message, may hold what would move a terminal's cursor.
+        let plain = |text: &str| text.chars().filter(|letter| !letter.is_control()).collect::<String>();
+        if !self.key.is_empty() {
+            write!(formatter, ": {}", plain(&self.key))?;
         }
+        write!(formatter, ": {}", plain(&self.message))
     }
 }
 

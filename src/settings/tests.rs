@@ -47,6 +47,22 @@ fn variables_are_put_into_strings() {
 }
 
 #[test]
+fn a_mistake_is_one_line_whatever_the_file_holds() {
+    let text = "a = \"${B\\nd.toml:9: c\\u001b[2J}\"\n\"k\\r\" = 1\n";
+    let found = mistakes(text, |root| {
+        root.text("a", "");
+        root.finish();
+    });
+    assert_eq!(
+        found,
+        [
+            "d.toml:1: a: names the environment variable Bd.toml:9: c[2J, which is not set",
+            "d.toml:2: k: is not a known key; did you mean a?",
+        ]
+    );
+}
+
+#[test]
 fn a_missing_key_is_reported_at_its_table() {
     let found = mistakes("x = 1\n[[sinks.influxdb]]\nname = \"a\"\n", |root| {
         root.number("x", 0, 0..=9);

@@ -9,6 +9,7 @@ mod answer;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+pub(super) use self::answer::verdict;
 use super::{Delivering, Delivery, Sink};
 use crate::encode::line::{self, Unsigned};
 use crate::http_client::{Answer, Compression, HttpClient, HttpConfig};
@@ -153,7 +154,7 @@ impl Influxdb {
                 }
                 answer => answer,
             };
-            match answer.map(|answer| answer::verdict(self.api == Api::V3, &answer, &rows)) {
+            match answer.map(|answer| verdict(self.api == Api::V3, &answer, &rows)) {
                 Ok(verdict @ Delivery::Later { .. }) => failures.push(verdict),
                 Ok(verdict) => return verdict,
                 Err(reason) => failures.push(Delivery::later(reason)),

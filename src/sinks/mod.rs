@@ -256,5 +256,16 @@ fn policy(section: &Section<'_>) -> Policy {
     }
 }
 
+/// A door for `fuzz/`: what an answer means to those who read it. Not in the program.
+#[cfg(fuzzing)]
+pub fn verdicts(answer: &crate::http_client::Answer, rows: &[usize]) -> [Delivery; 4] {
+    [
+        influxdb::verdict(false, answer, rows),
+        influxdb::verdict(true, answer, rows),
+        webhook::verdict(answer, false),
+        webhook::verdict(answer, true),
+    ]
+}
+
 #[cfg(test)]
 mod tests;

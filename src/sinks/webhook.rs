@@ -137,7 +137,7 @@ struct Partial {
 }
 
 /// What an answer means; `secure`: it is the server's.
-fn verdict(answer: &Answer, secure: bool) -> Delivery {
+pub(super) fn verdict(answer: &Answer, secure: bool) -> Delivery {
     let reason = answer.summary();
     let page = answer.body.trim_start().starts_with('<');
     let denied = |reason| Delivery::Later { reason, wait: answer.retry_after, denied: true };

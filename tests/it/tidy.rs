@@ -231,7 +231,9 @@ fn tracked() -> Vec<PathBuf> {
         for entry in fs::read_dir(repository("").join(&folder)).unwrap() {
             let entry = entry.unwrap();
             let path = folder.join(entry.file_name());
-            let skipped = [".git", "target"].iter().any(|name| path == Path::new(name));
+            let skipped = [".git", "target", "fuzz/target", "fuzz/corpus", "fuzz/artifacts"]
+                .iter()
+                .any(|name| path == Path::new(name));
             // A captured host is full of links that lead nowhere here, and is nobody's text.
             let foreign = path.starts_with("tests/fixtures/host");
             if skipped || foreign || entry.file_type().unwrap().is_symlink() {

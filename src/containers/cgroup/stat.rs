@@ -1,8 +1,9 @@
 //! `memory.stat`, the longest file of a sample: 35 to 60 lines of `key value`.
 //!
 //! The kernel writes the keys in the same order each time. So the keys of the last reading are
-//! remembered by line, and a line is read by comparing it with the key that stood there last. Keys
-//! of the catalogue are names of the program; one that it does not know is shared by all rows.
+//! remembered by line, and a line is read by comparing it with the key that stood there last. A key
+//! counts once, where it stands first. Keys of the catalogue are names of the program; one that it does
+//! not know is shared by all rows.
 
 use super::scan;
 use crate::metric::Text;
@@ -74,10 +75,12 @@ impl StatKeys {
         let (key, value) = scan::word(line)?;
         let number = scan::lone(value)?;
         let key = Key::new(key)?;
-        match self.0.get_mut(position) {
-            Some(slot) => *slot = key,
-            None => self.0.push(key),
+        // What stood behind it last is read anew too, or a key could stand at two lines.
+        self.0.truncate(position);
+        if self.0.iter().any(|other| other.name == key.name) {
+            return None;
         }
+        self.0.push(key);
         Some(number)
     }
 }
@@ -147,6 +150,15 @@ mod tests {
             check(&mut keys, "anon 1\nsock 18446744073709551616\npercpu 3\n", &[("anon", 1), ("percpu", 3)]);
         }
         check(&mut keys, &format!("{} 1\nanon 2\n", "k".repeat(65)), &[("anon", 2)]);
+    }
+
+    #[test]
+    fn a_key_counts_once() {
+        let mut keys = StatKeys::default();
+        for _ in 0..2 {
+            check(&mut keys, "anon 1\nfile 2\nanon 3\nsock 4\n", &[("anon", 1), ("file", 2), ("sock", 4)]);
+            check(&mut keys, "file 5\nfile 6\nsock 7\n", &[("file", 5), ("sock", 7)]);
+        }
     }
 
     #[test]

@@ -9,3 +9,25 @@ mod docker_answer;
 mod docker_client;
 mod docker_events;
 pub mod docker_files;
+
+/// A door for `fuzz/`: all that Docker's bytes can be understood as, events in pieces of that length.
+/// Not in the program.
+#[cfg(fuzzing)]
+pub fn understood(bytes: &[u8], piece: usize) -> String {
+    use self::docker_answer::{Info, Inspected, Listed};
+    use self::docker_events::{Event, EventLines};
+
+    let labels = [wildmatch::WildMatch::new("*")];
+    let engine = serde_json::from_slice(bytes).map(Info::into_engine).ok();
+    let metadata = serde_json::from_slice(bytes).map(|found: Inspected| found.into_metadata(&labels)).ok();
+    let listed: Option<Vec<Listed>> = serde_json::from_slice(bytes).ok();
+    let listed: Vec<_> = listed.into_iter().flatten().filter_map(Listed::into_known).collect();
+    let mut lines = EventLines::default();
+    let events: Vec<Event> = bytes.chunks(piece).flat_map(|piece| lines.push(piece)).collect();
+    let ends = events.iter().filter_map(|event| match event {
+        Event::Died(_, death) => Some([death.of(None, &labels), death.of(metadata.as_ref(), &labels)]),
+        Event::Changed(_) | Event::Destroyed(_) => None,
+    });
+    let ends: Vec<_> = ends.collect();
+    format!("{engine:?} {metadata:?} {listed:?} {events:?} {ends:?}")
+}

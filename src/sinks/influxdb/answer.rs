@@ -23,7 +23,7 @@ struct Partial {
 }
 
 /// `rows`: for each line of the body, the index of its row.
-pub(super) fn verdict(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
+pub(in crate::sinks) fn verdict(v3: bool, answer: &Answer, rows: &[usize]) -> Delivery {
     match answer.meaning() {
         // A portal's page instead of a server's answer: nothing is stored.
         Meaning::Accepted if answer.body.trim_start().starts_with('<') => denied(answer),

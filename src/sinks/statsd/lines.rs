@@ -3,7 +3,8 @@
 //! Counters are sent as what they rose by, numbers and truth values as gauges, texts not at all. The
 //! protocol has no time, so a row that is older than `max_age` would be taken for a new one: its
 //! gauges are left out, and what its counters rose by is left out too, or added to the next value
-//! that is sent. With `DogStatsD`'s time stamps an old row is sent as what it is.
+//! that is sent. With `DogStatsD`'s time stamps an old row is sent as what it is; but one from before the
+//! clock was set, in 1970, is left out, since a time of 0 or less makes the agent refuse the line.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -96,11 +97,16 @@ impl Encoding {
         };
         for (index, sample) in samples.iter().enumerate() {
             let old = self.max_age.is_some_and(|age| now.since(sample.time) > age);
-            let stale = old.then_some(self.stale);
+            let mut stale = old.then_some(self.stale);
             let mut time = String::new();
             if stale == Some(Stale::Replay) {
-                // Writing into memory does not fail.
-                let _ = write!(time, "|T{}", sample.time.0.div_euclid(1_000_000_000));
+                let seconds = sample.time.0.div_euclid(1_000_000_000);
+                if seconds > 0 {
+                    // Writing into memory does not fail.
+                    let _ = write!(time, "|T{seconds}");
+                } else {
+                    stale = Some(Stale::Expire);
+                }
             }
             let (name, series) = (self.naming.name(sample), deltas.series(sample));
             batch.add(&Row { index, sample, name, series, stale, time });

@@ -1,5 +1,8 @@
 //! What must hold of `sinks::statsd`.
 
+mod properties;
+mod reader;
+
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::path::Path;

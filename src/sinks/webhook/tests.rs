@@ -1,5 +1,7 @@
 //! What must hold of `sinks::webhook`.
 
+mod properties;
+
 use std::collections::HashSet;
 use std::time::Duration;
 

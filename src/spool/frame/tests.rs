@@ -1,7 +1,9 @@
 //! What must hold of `spool::frame`.
 
+use proptest::prelude::*;
+
 use super::{decode, encode};
-use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
+use crate::metric::{Fields, Sample, Tags, Text, UnixNanos, arbitrary};
 
 fn samples() -> Vec<Sample> {
     let base = Tags::new([("host".into(), "a".into())]);
@@ -49,4 +51,33 @@ fn damage_is_an_error_and_never_a_panic() {
         let _ = decode(&damaged, UnixNanos(0));
     }
     assert_eq!(decode(&[9, 0, 0, 0, 0, 1], UnixNanos(0)), Err("its format is 9, expected 1".into()));
+}
+
+/// Rows of one frame: some share their tags or their fields with the row before.
+fn frames() -> impl Strategy<Value = Vec<Sample>> {
+    // A frame's times lie less than 292 years apart.
+    let row = (arbitrary::sample(-(1 << 62)..1_i64 << 62), any::<bool>(), any::<bool>());
+    prop::collection::vec(row, 0..6).prop_map(|rows| {
+        let mut samples: Vec<Sample> = Vec::new();
+        for (mut sample, same_tags, same_fields) in rows {
+            if let Some(before) = samples.last() {
+                sample.tags = if same_tags { before.tags.clone() } else { sample.tags };
+                sample.fields = if same_fields { before.fields.clone() } else { sample.fields };
+            }
+            samples.push(sample);
+        }
+        samples
+    })
+}
+
+proptest! {
+    #![proptest_config(arbitrary::cases())]
+
+    #[test]
+    fn any_rows_are_read_as_they_were_written(samples in frames()) {
+        let first = samples.iter().map(|sample| sample.time).min().unwrap_or_default();
+        let read = decode(&encode(&samples), first);
+        // Whether a zero has a sign shows in its text only.
+        prop_assert_eq!(format!("{read:?}"), format!("{:?}", Ok::<_, String>(samples)));
+    }
 }

@@ -166,6 +166,13 @@ fn old_rows_are_sent_with_their_time() {
 }
 
 #[test]
+fn a_time_that_no_agent_takes_is_not_sent() {
+    let gauge = |second, used: u64| row("mem", second, Fields::new().with("used", used));
+    let rows = [gauge(-1, 1), gauge(0, 2), gauge(1, 3)];
+    check(&dogstatsd(Stale::Replay), &rows, 100, &["mem.used:3|g|#interface:eth0|T1"], 2);
+}
+
+#[test]
 fn without_a_limit_nothing_is_old() {
     let encoding = Encoding { max_age: None, ..etsy(Stale::Expire) };
     check(&encoding, &[net(0, 1), net(10, 3)], 1_000_000, &["net.eth0.bytes_recv:2|c"], 0);

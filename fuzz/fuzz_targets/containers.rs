@@ -1,0 +1,43 @@
+//! The files about containers: mount tables, cgroups of version 1 and 2, the network of a process,
+//! Docker's own files. The engine does not answer, so its files are read.
+
+#![no_main]
+
+use std::cell::RefCell;
+
+use dunlin::containers::{Config, Containers, Update};
+use dunlin_fuzz::{Machine, check, moment, readings, rows, with_section};
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static MACHINE: RefCell<Machine> = RefCell::default();
+}
+
+fuzz_target!(|data: &[u8]| {
+    MACHINE.with_borrow_mut(|folder| {
+        let readings = readings(data);
+        folder.write(&readings[0]);
+        let config = with_section("labels = [\"*\"]", |section| Config::from_section(&section));
+        let mut containers = Containers::new(config, folder.host());
+        containers.update(Update::Unavailable);
+        for (number, files) in readings.iter().enumerate() {
+            folder.write(files);
+            let (time, at) = moment(number);
+            containers.discover(true, at);
+            containers.begin_pass();
+            let mut rows = rows(number);
+            let ids: Vec<_> = containers.ids().cloned().collect();
+            for id in &ids {
+                let _ = containers.cpu_usage(id);
+                let _ = containers.collect(id, time, at, &mut rows);
+            }
+            containers.release(&mut rows);
+            check(&rows.into_samples());
+        }
+        folder.clear();
+        let mut rows = rows(readings.len());
+        containers.discover(true, moment(readings.len()).1);
+        containers.release(&mut rows);
+        check(&rows.into_samples());
+    });
+});

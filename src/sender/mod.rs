@@ -202,8 +202,9 @@ impl Sender {
             return Ok(Went::Nothing);
         }
         let mut tally = Tally::default();
-        let stuck = self.send(&load, &mut tally).await;
+        let stuck = self.send(&load, lane, &mut tally).await;
         let passed = load.passed(tally.sent);
+        let more = more || tally.sent < load.samples.len();
         let rejected = tally.rejected.saturating_add(passed.unreadable);
         let settlement = Settlement {
             end: passed.end,
@@ -241,8 +242,9 @@ impl Sender {
         if self.in_trouble { self.learned.min(PROBE) } else { self.learned }
     }
 
-    /// Sends a load in requests, until all is settled (none) or the sink is in trouble.
-    async fn send(&mut self, load: &Load, tally: &mut Tally) -> Option<Went> {
+    /// Sends a load in requests, until all is settled or, of a backlog, new rows are there (none), or the
+    /// sink is in trouble.
+    async fn send(&mut self, load: &Load, lane: Lane, tally: &mut Tally) -> Option<Went> {
         // Ends of requests that are to be made before going on: halves of one that was too much.
         let mut ends: Vec<usize> = Vec::new();
         self.pace.allow_searches(self.clock.monotonic());
@@ -278,6 +280,11 @@ impl Sender {
                 }
                 Step::Wait { reason, failure } => return Some(Went::Stuck { reason, wait: failure }),
                 Step::Stop { reason } => return Some(Went::Gone { reason }),
+            }
+            // A lost channel says that the spool has stopped, which the next claim will find.
+            let new_rows = || self.appended.has_changed().unwrap_or(false);
+            if lane == Lane::Backlog && new_rows() && self.pace.live_is_due(self.clock.monotonic()) {
+                break;
             }
         }
         None

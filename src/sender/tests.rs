@@ -246,8 +246,8 @@ async fn what_a_sink_finds_too_old_is_counted_as_expired() {
 }
 
 /// The order in which rows arrive after an outage in which a thousand gathered, if ten new ones come
-/// while the fifth request is under way: a claim is two requests, and the first one splits the range.
-async fn arrivals_after_an_outage(judges_age: bool) -> Vec<u64> {
+/// while that request is under way.
+async fn arrivals_after_an_outage(policy: Policy, judges_age: bool, request: u64) -> Vec<u64> {
     struct Server {
         spool: Option<Spool>,
         requests: u64,
@@ -259,14 +259,18 @@ async fn arrivals_after_an_outage(judges_age: bool) -> Vec<u64> {
         let mut server = theirs.lock().unwrap();
         let Some(spool) = server.spool.clone() else { return Delivery::later("down") };
         server.requests += 1;
-        if server.requests == 5 {
+        if server.requests == request {
+            let mut kept = spool.appended();
+            kept.mark_unchanged();
             spool.append(&frame(1000..1010));
+            while !kept.has_changed().unwrap() {
+                std::thread::yield_now();
+            }
         }
         server.rows.extend_from_slice(rows);
         Delivery::accepted()
     };
-    let small = Policy { batch_samples: 10, ..policy() };
-    let bench = start_sink(small, Scripted { script: Arc::new(Mutex::new(script)), judges_age });
+    let bench = start_sink(policy, Scripted { script: Arc::new(Mutex::new(script)), judges_age });
     for first in (0..1000).step_by(20) {
         bench.append(first..first + 20);
     }
@@ -278,7 +282,7 @@ async fn arrivals_after_an_outage(judges_age: bool) -> Vec<u64> {
 
 #[tokio::test]
 async fn after_an_outage_new_rows_go_before_the_backlog() {
-    let rows = arrivals_after_an_outage(false).await;
+    let rows = arrivals_after_an_outage(Policy { batch_samples: 10, ..policy() }, false, 5).await;
     let live = rows.iter().position(|number| *number == 1000).unwrap();
     assert!(live < 100, "the new rows came as number {live}");
     let (backlog, new): (Vec<u64>, Vec<u64>) = rows.iter().partition(|number| **number < 1000);
@@ -287,6 +291,17 @@ async fn after_an_outage_new_rows_go_before_the_backlog() {
 }
 
 #[tokio::test]
+async fn new_rows_do_not_wait_for_a_claim_of_many_requests() {
+    // A request is two rows. After the first fifty the range is split, and all the rest is one claim.
+    let rows = arrivals_after_an_outage(Policy { batch_bytes: 100, ..policy() }, false, 100).await;
+    let live = rows.iter().position(|number| *number == 1000).unwrap();
+    assert!((190..250).contains(&live), "the new rows came as number {live}");
+    let backlog: Vec<u64> = rows.into_iter().filter(|number| *number < 1000).collect();
+    assert_eq!(backlog, (0..1000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_sink_that_judges_age_gets_its_rows_in_order() {
-    assert_eq!(arrivals_after_an_outage(true).await, (0..1010).collect::<Vec<_>>());
+    let small = Policy { batch_samples: 10, ..policy() };
+    assert_eq!(arrivals_after_an_outage(small, true, 5).await, (0..1010).collect::<Vec<_>>());
 }

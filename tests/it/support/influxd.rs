@@ -17,8 +17,10 @@ pub(crate) const DATABASE: &str = "it";
 /// The server. It is started, stopped and started again on the same port.
 pub(crate) struct Influxd {
     folder: TempDir,
-    port: u16,
-    server: Option<Server>,
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// The process, while it runs.
+    pub(crate) server: Option<Server>,
 }
 
 /// One series of an answer: its tags, and its rows in the order of their times.

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::settings::Section;
@@ -16,7 +15,7 @@ mod compression;
 mod named;
 mod settings;
 
-pub use compression::Compression;
+pub use compression::{Body, BodyWriter, Compression};
 use named::Named;
 pub use settings::HttpConfig;
 
@@ -98,8 +97,13 @@ pub fn one_line(text: &str) -> String {
 }
 
 impl HttpClient {
-    /// Posts a body; compresses it if the sink wants that. The error says why there is no answer.
-    pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
+    /// A body for [`HttpClient::post`], compressed if the sink wants that.
+    pub fn body(&self) -> BodyWriter {
+        BodyWriter::new(self.compression)
+    }
+
+    /// Posts a body. The error says why there is no answer.
+    pub async fn post(&self, url: &str, headers: HeaderMap, body: Body) -> Result<Answer, String> {
         let request = match &self.named {
             None => self.client.post(url),
             Some(named) => {
@@ -108,11 +112,10 @@ impl HttpClient {
             }
         };
         let mut request = request.timeout(self.timeout).headers(self.headers.clone()).headers(headers);
-        let (encoding, body) = self.compression.apply(body);
-        if let Some(encoding) = encoding {
+        if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
-        let mut response = request.body(Bytes::from(body)).send().await.map_err(reason)?;
+        let mut response = request.body(body.bytes).send().await.map_err(reason)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
         let status = response.status().as_u16();

@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 pub(super) use self::answer::verdict;
 use super::{Delivering, Delivery, Sink};
 use crate::encode::line::{self, Unsigned};
-use crate::http_client::{Answer, Compression, HttpClient, HttpConfig};
+use crate::http_client::{Answer, Body, Compression, HttpClient, HttpConfig};
 use crate::metric::Sample;
 use crate::settings::Section;
 
@@ -141,7 +141,7 @@ fn servers(section: &Section<'_>) -> Vec<String> {
 impl Influxdb {
     async fn send(&mut self, samples: &[Sample]) -> Delivery {
         let (body, rows) = self.encode(samples);
-        if body.is_empty() {
+        if rows.is_empty() {
             return Delivery::accepted();
         }
         let mut failures = Vec::new();
@@ -170,20 +170,18 @@ impl Influxdb {
     }
 
     /// The lines, and for each line the row it is of.
-    fn encode(&self, samples: &[Sample]) -> (Vec<u8>, Vec<usize>) {
-        let mut body = Vec::with_capacity(samples.len().saturating_mul(256));
+    fn encode(&self, samples: &[Sample]) -> (Body, Vec<usize>) {
+        let mut body = self.client.body();
         let mut rows = Vec::with_capacity(samples.len());
         for (index, sample) in samples.iter().enumerate() {
-            let before = body.len();
-            line::write(sample, self.unsigned, &mut body);
-            if body.len() > before {
+            if body.append(|out| line::write(sample, self.unsigned, out)) {
                 rows.push(index);
             }
         }
-        (body, rows)
+        (body.finish(), rows)
     }
 
-    async fn post(&self, url: &str, body: Vec<u8>) -> Result<Answer, String> {
+    async fn post(&self, url: &str, body: Body) -> Result<Answer, String> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if let Some(authorization) = &self.authorization {
@@ -198,7 +196,7 @@ impl Influxdb {
         if !answer.body.contains("database not found") {
             return false;
         }
-        let created = self.post(&format!("{server}{create}"), Vec::new()).await;
+        let created = self.post(&format!("{server}{create}"), Body::default()).await;
         created.is_ok_and(|answer| answer.status == 200 && !answer.body.contains("\"error\""))
     }
 }

@@ -110,7 +110,9 @@ impl Webhook {
         if self.format == Format::Ndjson {
             facts.add_headers(samples.len(), &mut headers);
         }
-        match self.client.post(&self.url, headers, body).await {
+        let mut sent = self.client.body();
+        sent.append(|out| *out = body);
+        match self.client.post(&self.url, headers, sent.finish()).await {
             Ok(answer) => verdict(&answer, self.url.starts_with("https:")),
             Err(reason) => Delivery::later(reason),
         }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Fields, Finite, Moment, Sample, Tags, Text, Type, UnixNanos, Value};
+use crate::metric::{Finite, Moment, Sample, Tags, Text, Type, UnixNanos, Value};
 
 const FORMAT: u8 = 1;
 const HEADER: usize = 5;
@@ -192,11 +192,9 @@ fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
             [key, value] => Some((text(*key)?, text(*value)?)),
             _ => None,
         };
-        let pairs: Option<Vec<_>> = numbers.chunks(2).map(pair).collect();
-        pairs.map(Tags::new)
+        all(numbers.chunks(2).map(pair)).map(Tags::new)
     };
-    let series: Option<Vec<Tags>> = written.series.iter().map(tags).collect();
-    let series = series?;
+    let series = all(written.series.iter().map(tags))?;
     let row = |(shape, tags, offset, cells): &(u32, u32, i64, Vec<Cell>)| {
         let (measurement, columns) = written.shapes.get(*shape as usize)?;
         if columns.len() != cells.len() {
@@ -204,15 +202,24 @@ fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
         }
         let field =
             |((name, code), cell): (&(u32, u8), &Cell)| Some((text(*name)?, value(*code, *cell, &text)?));
-        let fields: Option<Fields> = columns.iter().zip(cells).map(field).collect();
         Some(Sample {
             measurement: text(*measurement)?,
             tags: series.get(*tags as usize)?.clone(),
-            fields: fields?,
+            fields: all(columns.iter().zip(cells).map(field))?.into_iter().collect(),
             time: UnixNanos(first.0.saturating_add(*offset)),
         })
     };
-    written.rows.iter().map(row).collect()
+    all(written.rows.iter().map(row))
+}
+
+/// All, if there is none missing. Unlike `collect`, which cannot know how many there will be, it takes
+/// no more memory than they need: a backlog's frames are most of what the agent has in memory.
+fn all<T>(found: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let mut whole = Vec::with_capacity(found.len());
+    for one in found {
+        whole.push(one?);
+    }
+    Some(whole)
 }
 
 #[expect(

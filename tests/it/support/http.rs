@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long a server may be silent.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(300);
 
 /// What a server said.
 #[derive(Debug)]

@@ -25,8 +25,9 @@ pub(crate) struct Influxd {
     /// Where it listens and, in a namespace, the name of that.
     address: String,
     namespace: Option<String>,
-    port: u16,
-    server: Option<Server>,
+    pub(crate) port: u16,
+    /// The process, while it runs.
+    pub(crate) server: Option<Server>,
 }
 
 /// One series of an answer: its tags, and its rows in the order of their times.

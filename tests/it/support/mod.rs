@@ -3,7 +3,7 @@
 //! Everything started here is stopped when its value is dropped, whatever the test came to. Nothing
 //! sleeps for a fixed time: [`wait_for`] asks again and again until a generous deadline.
 
-mod agent;
+pub(crate) mod agent;
 mod collectd;
 mod docker;
 mod etsy;

@@ -3,11 +3,15 @@
 //! A task claims the oldest frames that its sink has not settled, hands them over in requests, and
 //! settles what became of them in the spool; it keeps no position of its own. While a sink is in
 //! trouble the task waits (see `backoff.rs`), without end as long as the data is kept, and begins
-//! again with one small request. When a sink is back, what has gathered meanwhile becomes its backlog:
-//! new rows go first, so that dashboards are live at once, and the backlog drains beside them, under
-//! `backfill_rate` if that is set. Order is kept within each of the two. A request that the server cannot
-//! take is halved until the row at fault is alone; rows that a server left out and counted, but did not
-//! name, are found likewise. The sender knows no protocol and no metric.
+//! again with one small request.
+//!
+//! What has gathered meanwhile becomes the sink's backlog, but for the newest frame: that goes out first,
+//! so that dashboards are live as soon as the link is, then new rows, and the backlog drains beside them,
+//! under `backfill_rate` if that is set. Order is kept within each of the two.
+//!
+//! A request that the server cannot take is halved until the row at fault is alone; rows that a server
+//! left out and counted, but did not name, are found likewise. A request that gets no answer in time is
+//! made smaller. The sender knows no protocol and no metric.
 
 mod backoff;
 mod load;
@@ -30,7 +34,7 @@ use crate::shutdown::Stop;
 use crate::sinks::{Configured, Delivery, Rejection};
 use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
-/// Rows of the first request after trouble.
+/// Rows of the first request, at the start and after trouble.
 const PROBE: u64 = 100;
 /// So many requests of the learnt size are accepted before a larger one is tried.
 const ACCEPTED_TO_GROW: u64 = 8;
@@ -50,6 +54,8 @@ pub struct Sender {
     /// Requests of that size that were accepted since.
     accepted: u64,
     in_trouble: bool,
+    /// Whether nothing was delivered since the start, or since the trouble began: requests are small.
+    careful: bool,
     spool_fails: bool,
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
@@ -114,6 +120,7 @@ impl Sender {
             learned,
             accepted: 0,
             in_trouble: false,
+            careful: true,
             spool_fails: false,
             behind: true,
             pace,
@@ -163,6 +170,10 @@ impl Sender {
 
     /// Sends one claim: of new rows if there are some, else of the backlog.
     async fn send_what_is_due(&mut self) -> Result<Went, SpoolError> {
+        // A sink that judges age by itself gets its rows in order.
+        if std::mem::take(&mut self.behind) && !self.sink.sink.judges_age() {
+            self.spool.split(&self.sink.name).await?;
+        }
         let now = self.clock.monotonic();
         let stopping = self.stop.is_asked();
         if stopping || self.pace.live_is_due(now) {
@@ -216,10 +227,6 @@ impl Sender {
         self.settle(settlement, tally.letters).await?;
         if tally.delivered > 0 {
             self.note_delivery();
-            // A sink that judges age by itself gets its rows in order.
-            if std::mem::take(&mut self.behind) && more && !self.sink.sink.judges_age() {
-                self.spool.split(&self.sink.name).await?;
-            }
         }
         Ok(stuck.unwrap_or(Went::Through { more }))
     }
@@ -239,7 +246,7 @@ impl Sender {
     }
 
     fn request_samples(&self) -> u64 {
-        if self.in_trouble { self.learned.min(PROBE) } else { self.learned }
+        if self.careful { self.learned.min(PROBE) } else { self.learned }
     }
 
     /// Sends a load in requests, until all is settled or, of a backlog, new rows are there (none), or the
@@ -312,6 +319,7 @@ impl Sender {
 
     fn note_delivery(&mut self) {
         self.backoff.reset();
+        self.careful = false;
         if self.in_trouble {
             self.in_trouble = false;
             tracing::info!(sink = self.sink.name, "delivering again");
@@ -326,6 +334,7 @@ impl Sender {
             tracing::warn!(sink = self.sink.name, reason, "cannot deliver; rows are kept and tried again");
         }
         self.in_trouble = true;
+        self.careful = true;
         self.behind = true;
         let next = self.clock.now().plus(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));

@@ -40,28 +40,31 @@ fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
     Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// Closes the sink's open range and opens one behind it. What is being sent from it (`in_flight`) must find
-/// its range again, so it is not joined to another one then.
-pub(super) fn split(change: &Transaction<'_>, sink: i64, in_flight: bool) -> rusqlite::Result<()> {
-    let newest = newest(change)?;
+/// Makes a backlog of what waits in the sink's open range, but for the newest frame.
+pub(super) fn split(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<()> {
+    let newest: Option<i64> = change.query_row(
+        "SELECT max(seq) FROM frames WHERE seq >= (SELECT first FROM pending WHERE sink = ?1 AND last IS NULL)",
+        [sink],
+        |row| row.get(0),
+    )?;
+    let Some(newest) = newest else { return Ok(()) };
     // Beside a backlog that goes up to here, it becomes part of it: a link that flaps for weeks must
     // not leave thousands of ranges.
     let joined = change.execute(
-        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND NOT ?3 AND last = (SELECT first - 1 FROM pending
-           WHERE sink = ?1 AND last IS NULL AND skip = 0 AND first <= ?2)",
-        params![sink, newest, in_flight],
+        "UPDATE pending SET last = ?2 - 1 WHERE sink = ?1 AND last = (SELECT first - 1 FROM pending
+           WHERE sink = ?1 AND last IS NULL AND skip = 0 AND first < ?2)",
+        [sink, newest],
     )?;
     if joined > 0 {
-        change
-            .execute("UPDATE pending SET first = ?2 + 1 WHERE sink = ?1 AND last IS NULL", [sink, newest])?;
+        change.execute("UPDATE pending SET first = ?2 WHERE sink = ?1 AND last IS NULL", [sink, newest])?;
         return Ok(());
     }
     let closed = change.execute(
-        "UPDATE pending SET last = ?2 WHERE sink = ?1 AND last IS NULL AND first <= ?2",
+        "UPDATE pending SET last = ?2 - 1 WHERE sink = ?1 AND last IS NULL AND first < ?2",
         [sink, newest],
     )?;
     if closed > 0 {
-        change.execute("INSERT INTO pending (sink, first) VALUES (?1, ?2 + 1)", [sink, newest])?;
+        change.execute("INSERT INTO pending (sink, first) VALUES (?1, ?2)", [sink, newest])?;
     }
     Ok(())
 }

@@ -232,13 +232,16 @@ impl Store {
         change.commit()
     }
 
-    /// Makes a backlog of all that waits for the sink now, so that new frames need not wait behind it.
+    /// Makes a backlog of all that waits for the sink now but for the newest frame, so that new rows need
+    /// not wait behind it. Not while the sink is working on some of it: that must find its range again.
     pub fn split(&mut self, sink: &str) -> Result<(), SpoolError> {
+        if self.leases.contains_key(sink) {
+            return Ok(());
+        }
         let failed = self.sqlite();
-        let in_flight = self.leases.contains_key(sink);
         let change = self.connection.transaction().map_err(&failed)?;
         if let Some(id) = ledger::sink_id(&change, sink).map_err(&failed)? {
-            ledger::split(&change, id, in_flight).map_err(&failed)?;
+            ledger::split(&change, id).map_err(&failed)?;
         }
         change.commit().map_err(failed)
     }

@@ -132,37 +132,51 @@ fn what_is_settled_never_comes_back_also_within_a_frame() {
 }
 
 #[test]
-fn after_a_split_new_frames_do_not_wait_behind_the_backlog() {
+fn after_a_split_the_newest_frame_does_not_wait_behind_the_backlog() {
     let mut bench = bench(|_| {});
-    for second in 1..=3 {
+    for second in 1..=4 {
         bench.append(second, 10);
     }
     bench.settle("a", 1, 4, 4);
     bench.store.split("a").unwrap();
     bench.store.split("a").unwrap();
-    bench.append(4, 10);
     assert_eq!(bench.claimed("a", 100), [(4, 0, 10)]);
     assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 4, 10), (2, 0, 10), (3, 0, 10)]);
     bench.settle("a", 4, 10, 10);
     bench.settle("a", 2, 5, 11);
     bench.store.split("a").unwrap();
     bench.append(5, 10);
+    bench.append(6, 10);
     bench.store.split("a").unwrap();
-    assert_eq!(bench.status("a").pending, 25);
     assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(2, 5, 10), (3, 0, 10)]);
     bench.settle("a", 3, 10, 15);
     assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(5, 0, 10)]);
     bench.settle("a", 5, 10, 10);
+    bench.settle("a", 6, 10, 10);
     let sink = bench.status("a");
-    assert_eq!((sink.collected, sink.delivered, sink.pending), (50, 50, 0));
+    assert_eq!((sink.collected, sink.delivered, sink.pending), (60, 60, 0));
+}
+
+#[test]
+fn a_backlog_that_grows_stays_one_range() {
+    let mut bench = bench(|_| {});
+    for second in 1..=20 {
+        bench.append(second, 10);
+        bench.store.split("a").unwrap();
+    }
+    let ranges: i64 =
+        bench.store.connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0)).unwrap();
+    assert_eq!(ranges, 3, "a backlog and an open one of a, an open one of b");
+    assert_eq!(bench.claimed_of("a", Lane::Backlog, 1_000).len(), 19);
 }
 
 #[test]
 fn a_split_while_rows_are_under_way_settles_those_rows_and_no_others() {
     let mut bench = bench(|_| {});
     bench.append(1, 10);
-    bench.store.split("a").unwrap();
     bench.append(2, 10);
+    bench.store.split("a").unwrap();
+    bench.append(3, 10);
     assert_eq!(bench.claimed("a", 1), [(2, 0, 10)]);
     bench.store.split("a").unwrap();
     let end = Position { seq: 2, offset: 10 };
@@ -170,7 +184,7 @@ fn a_split_while_rows_are_under_way_settles_those_rows_and_no_others() {
     bench.store.settle("a", done, &[], seconds(0)).unwrap();
     assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 0, 10)]);
     let sink = bench.status("a");
-    assert_eq!((sink.delivered, sink.dropped, sink.pending), (10, 0, 10));
+    assert_eq!((sink.delivered, sink.dropped, sink.pending), (10, 0, 20));
 }
 
 #[test]

@@ -46,6 +46,22 @@ pub struct Answer {
     pub body: String,
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// In words.
+    pub reason: String,
+    /// Whether the server was reached, and the answer did not come in time.
+    pub is_slow: bool,
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(error: reqwest::Error) -> Self {
+        let is_slow = error.is_timeout() && !error.is_connect();
+        Self { reason: reason(error), is_slow }
+    }
+}
+
 /// What a status means for a batch, whatever the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
@@ -103,11 +119,11 @@ impl HttpClient {
     }
 
     /// Posts a body. The error says why there is no answer.
-    pub async fn post(&self, url: &str, headers: HeaderMap, body: Body) -> Result<Answer, String> {
+    pub async fn post(&self, url: &str, headers: HeaderMap, body: Body) -> Result<Answer, NoAnswer> {
         let request = match &self.named {
             None => self.client.post(url),
             Some(named) => {
-                let renamed = named.rename(url)?;
+                let renamed = named.rename(url).map_err(|reason| NoAnswer { reason, is_slow: false })?;
                 renamed.client.post(renamed.url).header(HOST, renamed.host)
             }
         };
@@ -115,7 +131,7 @@ impl HttpClient {
         if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
-        let mut response = request.body(body.bytes).send().await.map_err(reason)?;
+        let mut response = request.body(body.bytes).send().await.map_err(NoAnswer::from)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
         let status = response.status().as_u16();

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::metric::Sample;
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
-use crate::sinks::{Configured, Delivery, Rejection};
+use crate::sinks::{Configured, Rejection};
 use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request, at the start and after trouble.
@@ -53,14 +53,23 @@ pub struct Sender {
     learned: u64,
     /// Requests of that size that were accepted since.
     accepted: u64,
-    in_trouble: bool,
-    /// Whether nothing was delivered since the start, or since the trouble began: requests are small.
-    careful: bool,
+    state: State,
     spool_fails: bool,
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
     pace: Pace,
     requests: RequestCounts,
+}
+
+/// How the sink does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was delivered yet: requests are small.
+    Starting,
+    /// It takes what it is given.
+    Well,
+    /// The last attempt failed: the next request is small.
+    InTrouble,
 }
 
 /// How one claim went.
@@ -119,8 +128,7 @@ impl Sender {
             backoff,
             learned,
             accepted: 0,
-            in_trouble: false,
-            careful: true,
+            state: State::Starting,
             spool_fails: false,
             behind: true,
             pace,
@@ -246,7 +254,7 @@ impl Sender {
     }
 
     fn request_samples(&self) -> u64 {
-        if self.careful { self.learned.min(PROBE) } else { self.learned }
+        if self.state == State::Well { self.learned } else { self.learned.min(PROBE) }
     }
 
     /// Sends a load in requests, until all is settled or, of a backlog, new rows are there (none), or the
@@ -261,7 +269,7 @@ impl Sender {
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
             let delivery = self.sink.sink.deliver(request).await;
-            self.requests.count(matches!(delivery, Delivery::Later { .. } | Delivery::Gone { .. }));
+            self.requests.count(delivery.is_failure());
             match decide(delivery, request.len(), self.pace.may_search()) {
                 Step::Settled(settled) => {
                     self.report_rejected(&settled);
@@ -285,7 +293,12 @@ impl Sender {
                     }
                     ends.push(tally.sent.saturating_add(half));
                 }
-                Step::Wait { reason, failure } => return Some(Went::Stuck { reason, wait: failure }),
+                Step::Wait { reason, failure, shrink } => {
+                    if shrink {
+                        self.shrink(request.len() as u64);
+                    }
+                    return Some(Went::Stuck { reason, wait: failure });
+                }
                 Step::Stop { reason } => return Some(Went::Gone { reason }),
             }
             // A lost channel says that the spool has stopped, which the next claim will find.
@@ -307,6 +320,12 @@ impl Sender {
         }
     }
 
+    /// What takes longer than the sink's timeout is not sent as much of again; a probe is small enough.
+    fn shrink(&mut self, rows: u64) {
+        self.learned = self.learned.min((rows / 2).max(PROBE));
+        self.accepted = 0;
+    }
+
     fn report_rejected(&self, settled: &Settled) {
         let count = settled.rejections();
         let named = settled.rejected.first().map(|rejection| rejection.reason.as_str());
@@ -319,9 +338,7 @@ impl Sender {
 
     fn note_delivery(&mut self) {
         self.backoff.reset();
-        self.careful = false;
-        if self.in_trouble {
-            self.in_trouble = false;
+        if std::mem::replace(&mut self.state, State::Well) == State::InTrouble {
             tracing::info!(sink = self.sink.name, "delivering again");
             self.spool.note_trouble(&self.sink.name, None, None);
         }
@@ -330,11 +347,10 @@ impl Sender {
     /// Waits until the next attempt is due.
     async fn wait_out(&mut self, reason: &str, wait: WaitFor) {
         let delay = self.backoff.next(wait.into(), fastrand::f64());
-        if !self.in_trouble {
+        if self.state != State::InTrouble {
             tracing::warn!(sink = self.sink.name, reason, "cannot deliver; rows are kept and tried again");
         }
-        self.in_trouble = true;
-        self.careful = true;
+        self.state = State::InTrouble;
         self.behind = true;
         let next = self.clock.now().plus(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));

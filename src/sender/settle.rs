@@ -10,8 +10,8 @@ pub(super) enum Step {
     Settled(Settled),
     /// Send the first half, then the second. `learn`: no request shall be as large again.
     Halve { learn: bool },
-    /// Stop here and wait.
-    Wait { reason: String, failure: WaitFor },
+    /// Stop here and wait. `shrink`: requests shall be smaller.
+    Wait { reason: String, failure: WaitFor, shrink: bool },
     /// Stop here for good.
     Stop { reason: String },
 }
@@ -84,7 +84,10 @@ pub(super) fn decide(delivery: Delivery, rows: usize, search: bool) -> Step {
             Step::Settled(Settled { rejected, ..Settled::default() })
         }
         Delivery::Later { reason, wait, denied } => {
-            Step::Wait { reason, failure: WaitFor { asked: wait, denied } }
+            Step::Wait { reason, failure: WaitFor { asked: wait, denied }, shrink: false }
+        }
+        Delivery::Slow { reason } => {
+            Step::Wait { reason, failure: WaitFor { asked: None, denied: false }, shrink: true }
         }
         Delivery::Gone { reason } => Step::Stop { reason },
     }
@@ -129,7 +132,16 @@ mod tests {
             (Delivery::Malformed { reason: reason() }, 1, settled(0, &[0], 0)),
             (Delivery::TooLarge { reason: reason() }, 5, Step::Halve { learn: true }),
             (Delivery::TooLarge { reason: reason() }, 1, settled(0, &[0], 0)),
-            (later, 5, Step::Wait { reason: reason(), failure: wait }),
+            (later, 5, Step::Wait { reason: reason(), failure: wait, shrink: false }),
+            (
+                Delivery::Slow { reason: reason() },
+                5,
+                Step::Wait {
+                    reason: reason(),
+                    failure: WaitFor { asked: None, denied: false },
+                    shrink: true,
+                },
+            ),
         ] {
             assert_eq!(decide(delivery, rows, true), expected);
         }

@@ -181,6 +181,20 @@ async fn what_is_too_large_is_halved_and_the_size_is_learnt() {
 }
 
 #[tokio::test]
+async fn on_a_slow_link_requests_become_small_enough() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let log = sizes.clone();
+    let bench = start(policy(), move |rows| {
+        log.lock().unwrap().push(rows.len());
+        if rows.len() > 300 { Delivery::Slow { reason: "timed out".into() } } else { Delivery::accepted() }
+    });
+    bench.append(0..3000);
+    bench.until(|sink| sink.delivered == 3000).await;
+    let slow = sizes.lock().unwrap().iter().filter(|size| **size > 300).count();
+    assert!(slow <= 4, "{sizes:?}");
+}
+
+#[tokio::test]
 async fn after_trouble_everything_arrives_and_the_probe_is_small() {
     let seen = Arc::new(Mutex::new((0, Vec::new(), Vec::new())));
     let log = seen.clone();

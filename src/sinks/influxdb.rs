@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 pub(super) use self::answer::verdict;
 use super::{Delivering, Delivery, Sink};
 use crate::encode::line::{self, Unsigned};
-use crate::http_client::{Answer, Body, Compression, HttpClient, HttpConfig};
+use crate::http_client::{Answer, Body, Compression, HttpClient, HttpConfig, NoAnswer};
 use crate::metric::Sample;
 use crate::settings::Section;
 
@@ -157,14 +157,15 @@ impl Influxdb {
             match answer.map(|answer| verdict(self.api == Api::V3, &answer, &rows)) {
                 Ok(verdict @ Delivery::Later { .. }) => failures.push(verdict),
                 Ok(verdict) => return verdict,
-                Err(reason) => failures.push(Delivery::later(reason)),
+                Err(none) => failures.push(none.into()),
             }
             self.servers.rotate_left(1);
         }
-        // None takes them. What a person can mend counts most, then a wait that was asked for.
+        // None takes them. What a person can mend counts most, then a wait that was asked for, then slowness.
         let weight = |verdict: &Delivery| match verdict {
-            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some()),
-            _ => (false, false),
+            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some(), false),
+            Delivery::Slow { .. } => (false, false, true),
+            _ => (false, false, false),
         };
         failures.into_iter().rev().max_by_key(weight).unwrap_or_else(|| Delivery::later("there is no URL"))
     }
@@ -181,7 +182,7 @@ impl Influxdb {
         (body.finish(), rows)
     }
 
-    async fn post(&self, url: &str, body: Body) -> Result<Answer, String> {
+    async fn post(&self, url: &str, body: Body) -> Result<Answer, NoAnswer> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if let Some(authorization) = &self.authorization {

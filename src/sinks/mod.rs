@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
+use crate::http_client::NoAnswer;
 use crate::metric::Sample;
 use crate::settings::Section;
 
@@ -72,6 +73,11 @@ pub enum Delivery {
         /// Whether a person has to mend something first (a token, a database, a URL).
         denied: bool,
     },
+    /// The answer did not come in time: as [`Delivery::Later`], and with less at once.
+    Slow {
+        /// Why.
+        reason: String,
+    },
     /// The server wants nothing more, ever: keep everything, and do not ask again until the agent
     /// starts with what may be another configuration.
     Gone {
@@ -86,9 +92,20 @@ impl Delivery {
         Self::Accepted { rejected: Vec::new() }
     }
 
+    /// Whether nothing was delivered, and the same is to be sent again.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Later { .. } | Self::Slow { .. } | Self::Gone { .. })
+    }
+
     /// Try again, no sooner and no later than the sender likes.
     pub fn later(reason: impl Into<String>) -> Self {
         Self::Later { reason: reason.into(), wait: None, denied: false }
+    }
+}
+
+impl From<NoAnswer> for Delivery {
+    fn from(NoAnswer { reason, is_slow }: NoAnswer) -> Self {
+        if is_slow { Self::Slow { reason } } else { Self::later(reason) }
     }
 }
 

@@ -114,7 +114,7 @@ impl Webhook {
         sent.append(|out| *out = body);
         match self.client.post(&self.url, headers, sent.finish()).await {
             Ok(answer) => verdict(&answer, self.url.starts_with("https:")),
-            Err(reason) => Delivery::later(reason),
+            Err(none) => none.into(),
         }
     }
 }

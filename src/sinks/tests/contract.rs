@@ -64,6 +64,7 @@ pub(super) enum Verdict {
     Malformed,
     TooLarge,
     Later { denied: bool, wait: Option<u64> },
+    Slow,
     Gone,
 }
 
@@ -103,6 +104,10 @@ fn judged(delivery: Delivery) -> Verdict {
         Delivery::Later { reason, wait, denied } => {
             reasons.push(reason);
             Verdict::Later { denied, wait: wait.map(|wait| wait.as_secs()) }
+        }
+        Delivery::Slow { reason } => {
+            reasons.push(reason);
+            Verdict::Slow
         }
         Delivery::Gone { reason } => {
             reasons.push(reason);
@@ -241,8 +246,8 @@ const HUGE_AND_BUSY: &str = "HTTP/1.1 503 No\r\ncontent-length: 1099511627776\r\
 fn slow_cases() -> Vec<Case> {
     let stalls = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfine";
     [
-        ("timed out", Act::Silence, BUSY),
-        ("timed out within the head", Act::Stall("HTTP/1.1 200 O"), BUSY),
+        ("timed out", Act::Silence, Verdict::Slow),
+        ("timed out within the head", Act::Stall("HTTP/1.1 200 O"), Verdict::Slow),
         ("stored, and an answer that never ends", Act::Stall(stalls), Verdict::Accepted),
     ]
     .map(|(name, act, verdict)| Case { name, act, verdict })

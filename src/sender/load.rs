@@ -98,6 +98,12 @@ impl Load {
         end
     }
 
+    /// The first and the last frame of the rows to send from `start` to before `end`.
+    pub(super) fn frames(&self, start: usize, end: usize) -> (i64, i64) {
+        let frame = |row: usize| self.places.get(row).map_or(0, |place| self.position(*place).seq);
+        (frame(start), frame(end.saturating_sub(1)))
+    }
+
     /// Whether the claim held nothing.
     pub(super) fn is_empty(&self) -> bool {
         self.total == 0

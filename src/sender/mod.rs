@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::metric::Sample;
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
-use crate::sinks::{Configured, Rejection};
+use crate::sinks::{Batch, Configured, Rejection};
 use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
 
 /// Rows of the first request, at the start and after trouble.
@@ -268,7 +268,8 @@ impl Sender {
             let end = *ends.last().unwrap_or(&load.cut(tally.sent, limit, self.sink.policy.batch_bytes));
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
-            let delivery = self.sink.sink.deliver(request).await;
+            let frames = load.frames(tally.sent, end);
+            let delivery = self.sink.sink.deliver(Batch { samples: request, frames }).await;
             self.requests.count(delivery.is_failure());
             match decide(delivery, request.len(), self.pace.may_search()) {
                 Step::Settled(settled) => {

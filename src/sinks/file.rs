@@ -11,9 +11,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Sink};
 use crate::encode::{FORMATS, Format};
-use crate::metric::Sample;
 use crate::settings::Section;
 
 /// What it is.
@@ -47,9 +46,9 @@ pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn
 }
 
 impl Sink for File {
-    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
+    fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
         let mut text = Vec::new();
-        for sample in samples {
+        for sample in batch.samples {
             self.format.write(sample, &mut text);
         }
         let target = self.target.clone();
@@ -124,7 +123,7 @@ mod tests {
     use super::{File, Format, PathBuf, Sink, Target};
     use crate::host::Host;
     use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
-    use crate::sinks::Delivery;
+    use crate::sinks::{Batch, Delivery};
 
     fn sink(path: PathBuf, max_size: u64) -> File {
         let target = Target { path: Some(path), max_size, max_files: 2 };
@@ -141,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut sink = sink(folder.path().join("rows"), 20);
         for number in 0..5 {
-            assert_eq!(sink.deliver(&[sample(number)]).await, Delivery::accepted());
+            assert_eq!(sink.deliver(Batch::of(&[sample(number)])).await, Delivery::accepted());
         }
         let host = Host::new(folder.path());
         assert_eq!(host.list("/").unwrap(), ["rows", "rows.1", "rows.2"]);
@@ -155,7 +154,7 @@ mod tests {
         for (before, kept) in [("m v=1i 7\nm v=2", "m v=1i 7\n"), ("m v", ""), ("m v=1i 7\n", "m v=1i 7\n")] {
             let path = folder.path().join("rows");
             std::fs::write(&path, before).unwrap();
-            assert_eq!(sink(path, 100).deliver(&[sample(3)]).await, Delivery::accepted());
+            assert_eq!(sink(path, 100).deliver(Batch::of(&[sample(3)])).await, Delivery::accepted());
             let after = Host::new(folder.path()).read("/rows").unwrap();
             assert_eq!(after, format!("{kept}m v=3i 7\n"), "{before:?}");
         }
@@ -164,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_is_kept() {
         let mut sink = sink(PathBuf::from("/nowhere/rows"), 100);
-        let delivery = sink.deliver(&[sample(1)]).await;
+        let delivery = sink.deliver(Batch::of(&[sample(1)])).await;
         assert!(matches!(delivery, Delivery::Later { denied: false, .. }), "{delivery:?}");
     }
 }

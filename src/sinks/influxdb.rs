@@ -10,7 +10,7 @@ mod answer;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 pub(super) use self::answer::verdict;
-use super::{Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Sink};
 use crate::encode::line::{self, Unsigned};
 use crate::http_client::{Answer, Body, Compression, HttpClient, HttpConfig, NoAnswer};
 use crate::metric::Sample;
@@ -203,8 +203,8 @@ impl Influxdb {
 }
 
 impl Sink for Influxdb {
-    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
-        Box::pin(self.send(samples))
+    fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
+        Box::pin(self.send(batch.samples))
     }
 }
 

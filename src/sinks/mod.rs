@@ -109,13 +109,30 @@ impl From<NoAnswer> for Delivery {
     }
 }
 
+/// Rows that are delivered together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// In the order of collection.
+    pub samples: &'a [Sample],
+    /// The first and the last frame of the spool that they are of: for receivers that look for gaps.
+    pub frames: (i64, i64),
+}
+
+#[cfg(test)]
+impl<'a> Batch<'a> {
+    /// Rows of which nobody asks where they come from.
+    fn of(samples: &'a [Sample]) -> Self {
+        Self { samples, frames: (1, 1) }
+    }
+}
+
 /// A delivery under way.
 pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 
 /// Something that takes rows.
 pub trait Sink: Send {
     /// Encodes and sends these rows, once.
-    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a>;
+    fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a>;
 
     /// Whether it decides itself which rows are too old. It is then handed every row, however old
     /// and in the order of collection: what it says of a new one depends on those before.

@@ -21,7 +21,7 @@ use self::lines::{Encoding, Lines, Stale};
 use self::naming::{NAME_TAGS, Naming};
 use self::packets::{Framing, pack};
 use self::transport::{Address, Failure, Transport};
-use super::{Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Sink};
 use crate::clock::{Clock, SystemClock};
 use crate::metric::Sample;
 use crate::settings::Section;
@@ -127,8 +127,8 @@ impl Statsd {
 }
 
 impl Sink for Statsd {
-    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
-        Box::pin(self.send(samples))
+    fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
+        Box::pin(self.send(batch.samples))
     }
 
     fn judges_age(&self) -> bool {

@@ -16,10 +16,9 @@ use serde::Deserialize;
 
 use self::envelope::{Facts, Format};
 use self::signature::Keys;
-use super::{Delivering, Delivery, Rejection, Sink};
+use super::{Batch, Delivering, Delivery, Rejection, Sink};
 use crate::clock::{Clock, SystemClock};
 use crate::http_client::{Answer, Compression, HttpClient, HttpConfig, Meaning, one_line};
-use crate::metric::Sample;
 use crate::settings::Section;
 
 /// What it is.
@@ -87,12 +86,13 @@ fn content_type(section: &Section<'_>, format: Format) -> Option<HeaderValue> {
 }
 
 impl Webhook {
-    async fn send(&self, samples: &[Sample]) -> Delivery {
+    async fn send(&self, batch: Batch<'_>) -> Delivery {
+        let samples = batch.samples;
         if samples.is_empty() {
             return Delivery::accepted();
         }
         let now = self.clock.now();
-        let facts = Facts::new(&self.name, samples, now);
+        let facts = Facts::new(&self.name, batch, now);
         let body = facts.body(self.format, samples);
         let timestamp = now.0.div_euclid(1_000_000_000).to_string();
         let signature = self.keys.sign(&facts.batch_id, &timestamp, &body);
@@ -120,8 +120,8 @@ impl Webhook {
 }
 
 impl Sink for Webhook {
-    fn deliver<'a>(&'a mut self, samples: &'a [Sample]) -> Delivering<'a> {
-        Box::pin(self.send(samples))
+    fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
+        Box::pin(self.send(batch))
     }
 }
 

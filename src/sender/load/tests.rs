@@ -56,6 +56,7 @@ fn passed(seq: i64, offset: u64, filtered: u64, expired: u64, unreadable: u64) -
 fn what_lies_before_the_next_unsent_row_is_passed() {
     let load = load(vec![frame(5, 0, "smosm"), frame(6, 2, "mmsm"), frame(9, 0, "s")]);
     assert_eq!(load.samples.len(), 3);
+    assert_eq!([load.frames(0, 3), load.frames(0, 1), load.frames(1, 3)], [(5, 6), (5, 5), (5, 6)]);
     assert_eq!(load.passed(0), passed(5, 1, 1, 0, 0));
     assert_eq!(load.passed(1), passed(5, 4, 2, 1, 0));
     assert_eq!(load.passed(2), passed(6, 3, 3, 1, 0));

@@ -12,7 +12,7 @@ use super::{Sink, from_section};
 use crate::clock::{Clock, SystemClock};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 use crate::settings::{Document, Outside};
-use crate::sinks::{self, Delivery};
+use crate::sinks::{self, Batch, Delivery};
 
 /// The sink that these settings make, and what is wrong with them.
 fn sink(text: &str) -> (Option<Box<dyn Sink>>, Vec<String>) {
@@ -82,14 +82,14 @@ async fn a_server_that_was_away_has_the_true_totals() {
         (0..50).map(row).collect::<Vec<_>>()
     };
     let mut server = Server::default();
-    assert_eq!(sink.deliver(&rows(1)).await, Delivery::accepted());
+    assert_eq!(sink.deliver(Batch::of(&rows(1))).await, Delivery::accepted());
     server.take_all(&socket);
     drop(socket);
-    let away = sink.deliver(&rows(2)).await;
+    let away = sink.deliver(Batch::of(&rows(2))).await;
     assert!(matches!(away, Delivery::Later { denied: false, .. }), "{away:?}");
     let socket = UdpSocket::bind(place).unwrap();
-    assert_eq!(sink.deliver(&rows(2)).await, Delivery::accepted());
-    assert_eq!(sink.deliver(&rows(3)).await, Delivery::accepted());
+    assert_eq!(sink.deliver(Batch::of(&rows(2))).await, Delivery::accepted());
+    assert_eq!(sink.deliver(Batch::of(&rows(3))).await, Delivery::accepted());
     server.take_all(&socket);
     assert_eq!(server.counters.len(), 50);
     for number in 0..50 {
@@ -108,7 +108,7 @@ async fn old_rows_are_expired_and_long_lines_rejected_by_row() {
     let now = SystemClock.now();
     let long = net("x".repeat(600), 1, now);
     let old = net("eth2", 2, now.minus(Duration::from_secs(60)));
-    match sink.deliver(&[old, net("eth3", 3, now), long]).await {
+    match sink.deliver(Batch::of(&[old, net("eth3", 3, now), long])).await {
         Delivery::PartlyExpired { expired, rejected } => {
             assert_eq!((expired, rejected.len(), rejected[0].index), (1, 1, 2));
         }

@@ -15,7 +15,7 @@ use super::tls_server;
 use crate::clock::{Clock, SystemClock};
 use crate::metric::{Fields, Sample, Tags, Text};
 use crate::settings::{Document, Outside};
-use crate::sinks::{self, Configured, Delivery, Sink};
+use crate::sinks::{self, Batch, Configured, Delivery, Sink};
 
 /// A time in which a server on the same machine has surely answered.
 const PATIENT: &str = "30s";
@@ -183,7 +183,7 @@ fn sink(subject: &Subject, place: &str, timeout: &str) -> Box<dyn Sink> {
 }
 
 async fn deliver(sink: &mut Box<dyn Sink>, samples: &[Sample]) -> Verdict {
-    judged(sink.deliver(samples).await)
+    judged(sink.deliver(Batch::of(samples)).await)
 }
 
 /// Runs the contract.

@@ -2,7 +2,9 @@
 //!
 //! JSON and MessagePack are one object with the rows in it; NDJSON is one row per line, and the facts
 //! travel as headers. Rows look as they do everywhere else in JSON: `name`, `tags`, `fields`,
-//! `timestamp`. All times are nanoseconds since 1970 UTC.
+//! `timestamp`. All times are nanoseconds since 1970 UTC. `first_sequence` and `last_sequence` are the numbers
+//! of the ticks that the rows are of: they rise by one with every tick that the agent keeps, so that a
+//! receiver can tell a hole from a quiet time. A tick may be spread over several batches.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest;
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::encode::json::{self, Row};
 use crate::metric::{Sample, UnixNanos};
+use crate::sinks::Batch;
 
 /// Rises when a receiver would have to change.
 const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +49,8 @@ pub(super) struct Facts<'a> {
     /// The same whenever the same rows are sent.
     pub(super) batch_id: String,
     host: &'a str,
+    first_sequence: i64,
+    last_sequence: i64,
     first_time: i64,
     last_time: i64,
     sent_at: i64,
@@ -56,6 +61,8 @@ struct Envelope<'a> {
     schema_version: u32,
     batch_id: &'a str,
     host: &'a str,
+    first_sequence: i64,
+    last_sequence: i64,
     first_time: i64,
     last_time: i64,
     sent_at: i64,
@@ -64,11 +71,14 @@ struct Envelope<'a> {
 
 impl<'a> Facts<'a> {
     /// Of these rows, sent now by the sink of that name.
-    pub(super) fn new(sink: &str, samples: &'a [Sample], now: UnixNanos) -> Self {
+    pub(super) fn new(sink: &str, batch: Batch<'a>, now: UnixNanos) -> Self {
+        let Batch { samples, frames: (first_sequence, last_sequence) } = batch;
         let times = || samples.iter().map(|sample| sample.time.0);
         Self {
             batch_id: batch_id(sink, samples),
             host: samples.iter().find_map(|sample| sample.tags.get("host")).unwrap_or_default(),
+            first_sequence,
+            last_sequence,
             first_time: times().min().unwrap_or_default(),
             last_time: times().max().unwrap_or_default(),
             sent_at: now.0,
@@ -81,6 +91,8 @@ impl<'a> Facts<'a> {
             schema_version: SCHEMA_VERSION,
             batch_id: &self.batch_id,
             host: self.host,
+            first_sequence: self.first_sequence,
+            last_sequence: self.last_sequence,
             first_time: self.first_time,
             last_time: self.last_time,
             sent_at: self.sent_at,
@@ -106,6 +118,8 @@ impl<'a> Facts<'a> {
             ("dunlin-schema-version", SCHEMA_VERSION.to_string()),
             ("dunlin-host", self.host.to_owned()),
             ("dunlin-rows", rows.to_string()),
+            ("dunlin-first-sequence", self.first_sequence.to_string()),
+            ("dunlin-last-sequence", self.last_sequence.to_string()),
             ("dunlin-first-time", self.first_time.to_string()),
             ("dunlin-last-time", self.last_time.to_string()),
             ("dunlin-sent-at", self.sent_at.to_string()),

@@ -13,7 +13,7 @@ use super::verdict;
 use crate::http_client::Answer;
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 use crate::settings::{Document, Outside};
-use crate::sinks::{self, Delivery, Rejection};
+use crate::sinks::{self, Batch, Delivery, Rejection};
 
 fn samples() -> Vec<Sample> {
     let sample = |time, fields| Sample {
@@ -26,6 +26,10 @@ fn samples() -> Vec<Sample> {
         sample(2_000_000_000, Fields::new().with("u", u64::MAX).with("f", 0.5).with("s", "a\n\"b")),
         sample(1_000_000_000, Fields::new().with("i", -1_i64).with("b", true)),
     ]
+}
+
+fn batch(samples: &[Sample]) -> Batch<'_> {
+    Batch { samples, frames: (7, 9) }
 }
 
 const NOW: UnixNanos = UnixNanos(3_000_000_000);
@@ -42,11 +46,11 @@ fn rows() -> Json {
 #[test]
 fn json_and_msgpack_say_the_same() {
     let samples = samples();
-    let facts = Facts::new("hook", &samples, NOW);
+    let facts = Facts::new("hook", batch(&samples), NOW);
     let expected = json!({
         "schema_version": 1, "batch_id": facts.batch_id, "host": "h\n\u{1F426}",
         "first_time": 1_000_000_000_i64, "last_time": 2_000_000_000_i64, "sent_at": 3_000_000_000_i64,
-        "rows": rows(),
+        "first_sequence": 7, "last_sequence": 9, "rows": rows(),
     });
     let body = facts.body(Format::Json, &samples);
     assert_eq!(serde_json::from_slice::<Json>(&body).unwrap(), expected);
@@ -57,7 +61,7 @@ fn json_and_msgpack_say_the_same() {
 #[test]
 fn ndjson_is_one_row_per_line_and_the_facts_are_headers() {
     let samples = samples();
-    let facts = Facts::new("hook", &samples, NOW);
+    let facts = Facts::new("hook", batch(&samples), NOW);
     let body = String::from_utf8(facts.body(Format::Ndjson, &samples)).unwrap();
     let lines: Vec<Json> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(Json::from(lines), rows());
@@ -67,6 +71,8 @@ fn ndjson_is_one_row_per_line_and_the_facts_are_headers() {
     let expected = [
         ("dunlin-schema-version", "1"),
         ("dunlin-rows", "2"),
+        ("dunlin-first-sequence", "7"),
+        ("dunlin-last-sequence", "9"),
         ("dunlin-first-time", "1000000000"),
         ("dunlin-last-time", "2000000000"),
         ("dunlin-sent-at", "3000000000"),
@@ -80,8 +86,8 @@ fn ndjson_is_one_row_per_line_and_the_facts_are_headers() {
 #[test]
 fn an_id_belongs_to_a_sink_and_its_rows() {
     let samples = samples();
-    let id = |name, samples: &[Sample]| Facts::new(name, samples, NOW).batch_id;
-    let later = Facts::new("hook", &samples, UnixNanos(9)).batch_id;
+    let id = |name, samples: &[Sample]| Facts::new(name, batch(samples), NOW).batch_id;
+    let later = Facts::new("hook", batch(&samples), UnixNanos(9)).batch_id;
     assert_eq!(id("hook", &samples), later);
     // Fixed: an agent that is updated while a request is under way must send the same id again.
     assert_eq!(later, "msg_9d8d740765c30534f75c17b122bebfc2");

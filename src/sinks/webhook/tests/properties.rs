@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Facts, Format, NOW};
+use super::{Facts, Format, NOW, batch};
 use crate::metric::{Sample, Value, arbitrary};
 
 fn number(value: &Value) -> Json {
@@ -39,14 +39,14 @@ proptest! {
     /// Types included: what went in as 3.0 comes out as 3.0 and not as 3.
     #[test]
     fn every_format_is_decoded_to_what_was_put_in(samples in samples()) {
-        let facts = Facts::new("hook", &samples, NOW);
+        let facts = Facts::new("hook", batch(&samples), NOW);
         let rows: Vec<Json> = samples.iter().map(row).collect();
         let host = samples.iter().find_map(|sample| sample.tags.get("host")).unwrap_or_default();
         let times = || samples.iter().map(|sample| sample.time.0);
         let expected = json!({
             "schema_version": 1, "batch_id": facts.batch_id, "host": host,
             "first_time": times().min().unwrap_or(0), "last_time": times().max().unwrap_or(0),
-            "sent_at": NOW.0, "rows": rows,
+            "first_sequence": 7, "last_sequence": 9, "sent_at": NOW.0, "rows": rows,
         });
         let json: Json = serde_json::from_slice(&facts.body(Format::Json, &samples)).unwrap();
         prop_assert_eq!(&json, &expected);
@@ -65,9 +65,9 @@ proptest! {
             sample.tags = sample.tags.with("host", host.clone());
         }
         let mut headers = HeaderMap::new();
-        Facts::new("hook", &samples, NOW).add_headers(samples.len(), &mut headers);
+        Facts::new("hook", batch(&samples), NOW).add_headers(samples.len(), &mut headers);
         let named = headers.remove("dunlin-host");
-        prop_assert!(headers.len() == 5 && headers.values().all(|value| value.to_str().is_ok()));
+        prop_assert!(headers.len() == 7 && headers.values().all(|value| value.to_str().is_ok()));
         if let Some(named) = named {
             let sent = samples.iter().find_map(|sample| sample.tags.get("host")).unwrap_or_default();
             prop_assert_eq!(named.as_bytes(), sent.as_bytes());

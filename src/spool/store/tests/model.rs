@@ -243,8 +243,8 @@ impl World {
             // A row that was rejected is sent again with the time that it had then.
             return;
         }
-        let rows = decode(&frame.payload, frame.first_time).unwrap();
-        for sample in rows.into_iter().skip(usize::try_from(frame.skip).unwrap()) {
+        // A frame is corrected as a whole or not at all, rows that are settled already included.
+        for sample in decode(&frame.payload, frame.first_time).unwrap() {
             let number = number(&sample);
             if let Some(before) = self.handed.insert(number, sample.time) {
                 assert_eq!(before, sample.time, "row {number} changed its time");

@@ -85,7 +85,7 @@ enum Command {
     /// Lists every measurement and field: kind, type, unit, meaning, source.
     #[command(after_help = "Examples:\n  dunlin metrics\n  dunlin metrics --format markdown > METRICS.md")]
     Metrics(metrics::MetricsArgs),
-    /// Looks into the spool, also while the agent runs.
+    /// Looks into the spool and sends rows again, also while the agent runs.
     #[command(subcommand, after_help = "Example:\n  dunlin spool status --config /etc/dunlin/dunlin.toml")]
     Spool(spool::SpoolCommand),
 }

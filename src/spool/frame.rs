@@ -146,7 +146,7 @@ pub fn encode(samples: &[Sample]) -> Vec<u8> {
             series_numbers.of(sample.tags.address(), || tags.push(pairs().map(&mut number).collect()));
         let shapes = &mut payload.shapes;
         let shape = shape_numbers.of(shape.clone(), || shapes.push(shape));
-        payload.rows.push((shape, series, sample.time.0.saturating_sub(first.0), cells));
+        payload.rows.push((shape, series, sample.time.0.wrapping_sub(first.0), cells));
     }
     // Writing to memory what is made of numbers and texts cannot fail.
     let plain = rmp_serde::to_vec(&payload).unwrap_or_default();
@@ -206,7 +206,7 @@ fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
             measurement: text(*measurement)?,
             tags: series.get(*tags as usize)?.clone(),
             fields: all(columns.iter().zip(cells).map(field))?.into_iter().collect(),
-            time: UnixNanos(first.0.saturating_add(*offset)),
+            time: UnixNanos(first.0.wrapping_add(*offset)),
         })
     };
     all(written.rows.iter().map(row))

@@ -33,7 +33,7 @@ enum ExportFormat {
     Influx,
     /// One JSON object per line.
     Ndjson,
-    /// One `MessagePack` map after the other.
+    /// One MessagePack map after the other.
     Msgpack,
 }
 

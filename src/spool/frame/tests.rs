@@ -47,16 +47,16 @@ fn damage_is_an_error_and_never_a_panic() {
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x55;
-        // It may by chance still be a frame; it must not panic.
-        let _ = decode(&damaged, UnixNanos(0));
+        let whole = damaged == bytes;
+        // The length is what it is not checked against; the rest has a checksum.
+        assert!(whole || at < super::HEADER || decode(&damaged, UnixNanos(0)).is_err(), "changed at {at}");
     }
     assert_eq!(decode(&[9, 0, 0, 0, 0, 1], UnixNanos(0)), Err("its format is 9, expected 1".into()));
 }
 
 /// Rows of one frame: some share their tags or their fields with the row before.
 fn frames() -> impl Strategy<Value = Vec<Sample>> {
-    // A frame's times lie less than 292 years apart.
-    let row = (arbitrary::sample(-(1 << 62)..1_i64 << 62), any::<bool>(), any::<bool>());
+    let row = (arbitrary::sample(i64::MIN..i64::MAX), any::<bool>(), any::<bool>());
     prop::collection::vec(row, 0..6).prop_map(|rows| {
         let mut samples: Vec<Sample> = Vec::new();
         for (mut sample, same_tags, same_fields) in rows {

@@ -24,15 +24,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::backoff::Backoff;
-use self::load::Load;
+use self::load::{Load, Passed};
 use self::pace::Pace;
-use self::settle::{Settled, Step, WaitFor, decide};
+use self::settle::{Settled, Step, Tally, WaitFor, decide};
 use crate::clock::Clock;
-use crate::metric::Sample;
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
-use crate::sinks::{Batch, Configured, Rejection};
-use crate::spool::{DeadLetter, Lane, Settlement, Spool, SpoolError};
+use crate::sinks::{Batch, Configured};
+use crate::spool::{Claim, Lane, Spool, SpoolError};
 
 /// Rows of the first request, at the start and after trouble.
 const PROBE: u64 = 100;
@@ -84,28 +83,6 @@ enum Went {
     Gone { reason: String },
 }
 
-/// What became of the rows that were sent so far.
-#[derive(Default)]
-struct Tally {
-    sent: usize,
-    delivered: u64,
-    rejected: u64,
-    expired: u64,
-    letters: Vec<DeadLetter>,
-}
-
-impl Tally {
-    fn add(&mut self, request: &[Sample], settled: Settled) {
-        self.sent = self.sent.saturating_add(request.len());
-        self.delivered = self.delivered.saturating_add(settled.delivered);
-        self.rejected = self.rejected.saturating_add(settled.rejections());
-        self.expired = self.expired.saturating_add(settled.expired);
-        let letter =
-            |Rejection { index, reason }| Some(DeadLetter { sample: request.get(index)?.clone(), reason });
-        self.letters.extend(settled.rejected.into_iter().filter_map(letter));
-    }
-}
-
 impl Sender {
     /// A sender for `sink`.
     pub fn new(
@@ -154,6 +131,8 @@ impl Sender {
                     if self.stop.is_asked() {
                         return;
                     }
+                    // What the spool cannot do now it is asked again after the wait.
+                    let _ = self.expire_backlog().await;
                     self.wait_out(&reason, wait).await;
                 }
                 Ok(Went::Gone { reason }) => return self.wait_for_the_end(&reason).await,
@@ -202,46 +181,55 @@ impl Sender {
     async fn send_some(&mut self, lane: Lane) -> Result<Went, SpoolError> {
         let limit = self.request_samples();
         let claim = self.spool.claim(&self.sink.name, lane, limit).await?;
-        let name = self.sink.name.clone();
-        let load = Load::new(&claim, &self.sink.policy, |seq, reason| {
-            tracing::error!(
-                sink = name,
-                frame = seq,
-                reason,
-                "a frame in the spool is damaged; its rows are lost"
-            );
-        });
-        let more = claim.more;
-        if lane == Lane::Backlog {
-            let bytes = claim.frames.iter().map(|frame| frame.payload.len() as u64).sum();
-            self.pace.sent_backlog(self.clock.monotonic(), bytes);
-        }
+        let load = self.load(&claim);
+        let (mut more, bytes) = (claim.more, claim.bytes());
         drop(claim);
         if load.is_empty() {
             return Ok(Went::Nothing);
         }
         let mut tally = Tally::default();
         let stuck = self.send(&load, lane, &mut tally).await;
-        let passed = load.passed(tally.sent);
-        let more = more || tally.sent < load.samples.len();
-        let rejected = tally.rejected.saturating_add(passed.unreadable);
-        let settlement = Settlement {
-            end: passed.end,
-            filtered: passed.filtered,
-            delivered: tally.delivered,
-            rejected,
-            expired: passed.expired.saturating_add(tally.expired),
-        };
-        self.settle(settlement, tally.letters).await?;
-        if tally.delivered > 0 {
+        let (sent, all) = (tally.sent as u64, load.samples.len() as u64);
+        if lane == Lane::Backlog {
+            let bytes = bytes.saturating_mul(sent).checked_div(all).unwrap_or(bytes);
+            self.pace.sent_backlog(self.clock.monotonic(), bytes);
+        }
+        more |= sent < all;
+        let delivered = tally.delivered;
+        self.settle(load.passed(tally.sent), tally).await?;
+        if delivered > 0 {
             self.note_delivery();
         }
         Ok(stuck.unwrap_or(Went::Through { more }))
     }
 
+    fn load(&self, claim: &Claim) -> Load {
+        Load::new(claim, &self.sink.policy, |seq, reason| {
+            let sink = &self.sink.name;
+            tracing::error!(sink, frame = seq, reason, "a frame in the spool is damaged; its rows are lost");
+        })
+    }
+
+    /// Settles what of the backlog has become too old, also while nothing can be sent.
+    async fn expire_backlog(&mut self) -> Result<(), SpoolError> {
+        while self.sink.policy.max_age.is_some() {
+            let claim = self.spool.claim(&self.sink.name, Lane::Backlog, self.learned).await?;
+            let load = self.load(&claim);
+            if load.is_empty() {
+                break;
+            }
+            self.settle(load.passed(0), Tally::default()).await?;
+            if !load.samples.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Settles, however long the spool cannot be written: what was delivered must not be sent again
     /// and again meanwhile.
-    async fn settle(&mut self, done: Settlement, letters: Vec<DeadLetter>) -> Result<(), SpoolError> {
+    async fn settle(&mut self, passed: Passed, tally: Tally) -> Result<(), SpoolError> {
+        let (done, letters) = tally.settlement(passed);
         loop {
             match self.spool.settle(&self.sink.name, done, letters.clone()).await {
                 Err(error) if !matches!(error, SpoolError::Stopped) => {
@@ -304,7 +292,8 @@ impl Sender {
             }
             // A lost channel says that the spool has stopped, which the next claim will find.
             let new_rows = || self.appended.has_changed().unwrap_or(false);
-            if lane == Lane::Backlog && new_rows() && self.pace.live_is_due(self.clock.monotonic()) {
+            let may_give_way = lane == Lane::Backlog && ends.is_empty();
+            if may_give_way && new_rows() && self.pace.live_is_due(self.clock.monotonic()) {
                 break;
             }
         }

@@ -1,7 +1,10 @@
 //! Pure: what a delivery means for the rows of one request, and what is to be done next.
 
 use super::backoff::Failure;
+use super::load::Passed;
+use crate::metric::Sample;
 use crate::sinks::{Delivery, Rejection};
+use crate::spool::{DeadLetter, Settlement};
 
 /// What is to be done with a request's rows.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +37,40 @@ impl Settled {
     /// All that were rejected.
     pub(super) fn rejections(&self) -> u64 {
         (self.rejected.len() as u64).saturating_add(self.unnamed)
+    }
+}
+
+/// What became of the rows of a load that were sent so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) sent: usize,
+    pub(super) delivered: u64,
+    rejected: u64,
+    expired: u64,
+    letters: Vec<DeadLetter>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, request: &[Sample], settled: Settled) {
+        self.sent = self.sent.saturating_add(request.len());
+        self.delivered = self.delivered.saturating_add(settled.delivered);
+        self.rejected = self.rejected.saturating_add(settled.rejections());
+        self.expired = self.expired.saturating_add(settled.expired);
+        let letter =
+            |Rejection { index, reason }| Some(DeadLetter { sample: request.get(index)?.clone(), reason });
+        self.letters.extend(settled.rejected.into_iter().filter_map(letter));
+    }
+
+    /// The same with what was passed over, as the spool notes it.
+    pub(super) fn settlement(self, passed: Passed) -> (Settlement, Vec<DeadLetter>) {
+        let settlement = Settlement {
+            end: passed.end,
+            filtered: passed.filtered,
+            delivered: self.delivered,
+            rejected: self.rejected.saturating_add(passed.unreadable),
+            expired: self.expired.saturating_add(passed.expired),
+        };
+        (settlement, self.letters)
     }
 }
 

@@ -217,6 +217,18 @@ async fn after_trouble_everything_arrives_and_the_probe_is_small() {
 }
 
 #[tokio::test]
+async fn what_becomes_too_old_expires_while_the_sink_is_down() {
+    let short = Policy { max_age: Some(Duration::from_millis(50)), ..policy() };
+    let bench = start(short, |_| Delivery::later("down"));
+    for first in (0..100).step_by(10) {
+        bench.append(first..first + 10);
+    }
+    // The newest frame waits in front of the others, and is the last to go.
+    let sink = bench.until(|sink| sink.expired >= 90).await;
+    assert_eq!((sink.delivered, sink.collected), (0, 100));
+}
+
+#[tokio::test]
 async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
     let bench =
         start(

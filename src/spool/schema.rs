@@ -86,7 +86,14 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
         Err(error) if cannot(&error) && ["-wal", "-journal"].iter().all(|side| is_empty(path, side)) => {
             open("?immutable=1").map_err(|_| error)
         }
-        Err(error) if cannot(&error) => return Err(SpoolError::Unfinished { path: path.to_owned() }),
+        // What a killed agent left half done is undone first.
+        Err(error) if cannot(&error) => {
+            let mended = open_to_change(path).is_ok_and(|connection| version(&connection).is_ok());
+            if !mended {
+                return Err(SpoolError::Unfinished { path: path.to_owned() });
+            }
+            open("").map_err(|_| error)
+        }
         opened => opened,
     };
     let (connection, found) = opened.map_err(failed)?;

@@ -62,6 +62,13 @@ pub struct Claim {
     pub more: bool,
 }
 
+impl Claim {
+    /// Bytes of its frames, compressed as the spool has them.
+    pub fn bytes(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.payload.len() as u64).sum()
+    }
+}
+
 /// What became of the samples from the beginning of a claim up to `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {

@@ -69,7 +69,7 @@ async fn agent(config: Config) -> Result<(), AppError> {
     let mut signals = Signals::new()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
-    let boot_id = host.read("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+    let boot_id = boot_id(&host);
     let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
     let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id, names, clock.clone())?;
     let base = base_tags(&host, &config);
@@ -121,6 +121,13 @@ async fn finish(stopper: &Stopper, senders: &mut JoinSet<()>, deadline: Duration
         senders.abort_all();
         while senders.join_next().await.is_some() {}
     }
+}
+
+/// Which boot this is; the agent's own /proc knows it too, whatever the root is.
+fn boot_id(host: &Host) -> String {
+    const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+    let read = host.read(BOOT_ID).or_else(|_| Host::new("/").read(BOOT_ID));
+    read.unwrap_or_default().trim().to_owned()
 }
 
 fn base_tags(host: &Host, config: &Config) -> Tags {

@@ -65,6 +65,11 @@ impl Clocks {
 
     /// Takes notice of what the clock says now. Written down only when it was set.
     pub(super) fn observe(&mut self, connection: &Connection, now: Moment) -> rusqlite::Result<()> {
+        if self.boot_id.is_empty() {
+            // Which boot this is cannot be told: neither, then, whether the clock was set or the machine booted.
+            self.steady_since.get_or_insert(now.monotonic);
+            return Ok(());
+        }
         let known = self.boots.get(&self.boot_id).copied();
         let was_set = known.is_none_or(|known| distance(known, now.boot()) > TOLERANCE);
         if was_set {
@@ -95,17 +100,21 @@ impl Clocks {
 
     /// How old a frame is.
     pub(super) fn age(&self, origin: &Origin, now: Moment) -> Duration {
-        if origin.boot_id == self.boot_id {
+        if self.is_present(origin) {
             return now.monotonic.since(origin.monotonic);
         }
         let read = self.boots.get(&origin.boot_id).map_or(origin.last, |boot| boot.plus(origin.monotonic.0));
         now.wall.since(read)
     }
 
+    /// Whether a frame was read in this boot.
+    fn is_present(&self, origin: &Origin) -> bool {
+        origin.boot_id == self.boot_id && !self.boot_id.is_empty()
+    }
+
     /// Whether that age is beyond doubt.
     pub(super) fn is_certain(&self, origin: &Origin, now: Moment) -> bool {
-        origin.boot_id == self.boot_id
-            || self.steady_since.is_some_and(|since| now.monotonic.since(since) >= STEADY)
+        self.is_present(origin) || self.steady_since.is_some_and(|since| now.monotonic.since(since) >= STEADY)
     }
 
     /// By how many nanoseconds the times of a frame that is about to be handed out are wrong.

@@ -110,6 +110,20 @@ fn frames_of_an_earlier_boot_expire_only_by_a_clock_that_has_run_for_a_while() {
 }
 
 #[test]
+fn where_no_boot_is_known_nothing_is_corrected_and_the_clock_is_believed() {
+    let mut bench = bench(|_| {});
+    let open = |bench: &Bench| Store::open(config(bench.folder.path()), String::new()).unwrap();
+    bench.store = open(&bench);
+    bench.keep(&frame_at(1000, YEARS));
+    // The machine is booted again: its monotonic time begins anew.
+    bench.store = open(&bench);
+    bench.keep(&frame_at(5, YEARS + 2000));
+    assert_eq!(times(&mut bench, "a", ahead(6, YEARS + 2000)), [YEARS + 1000, YEARS + 2005]);
+    let claim = bench.store.claim("b", Lane::Live, u64::MAX, ahead(6, YEARS + 2000)).unwrap();
+    assert_eq!(claim.frames.iter().map(|frame| frame.age.as_secs()).collect::<Vec<_>>(), [1006, 1]);
+}
+
+#[test]
 fn the_age_of_a_frame_does_not_depend_on_the_clock() {
     let mut bench = bench(|_| {});
     bench.keep(&frame_at(10, 0));

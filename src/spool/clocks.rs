@@ -65,7 +65,7 @@ impl Clocks {
 
     /// Takes notice of what the clock says now. Written down only when it was set.
     pub(super) fn observe(&mut self, connection: &Connection, now: Moment) -> rusqlite::Result<()> {
-        if self.boot_id.is_empty() {
+        if self.boot_id.is_empty() || now.wall == UnixNanos(i64::MAX) {
             // Which boot this is cannot be told: neither, then, whether the clock was set or the machine booted.
             self.steady_since.get_or_insert(now.monotonic);
             return Ok(());
@@ -121,10 +121,23 @@ impl Clocks {
     pub(super) fn correction(&self, seq: i64, origin: &Origin) -> Option<i64> {
         let (then, now) = (origin.boot_time?, self.boots.get(&origin.boot_id)?);
         let wrong = distance(then, *now) > TOLERANCE && !self.handed.contains(seq);
-        wrong.then(|| now.0.saturating_sub(then.0))
+        now.0.checked_sub(then.0).filter(|_| wrong)
     }
 
-    /// Frames were handed to a sink; none before `oldest` matters any more.
+    /// Takes over what is known from before a new file was begun, and writes it down there.
+    pub(super) fn keep_on(&mut self, before: Self, connection: &Connection) -> rusqlite::Result<()> {
+        for (boot, time) in before.boots {
+            connection.execute(
+                "INSERT OR REPLACE INTO boots (boot_id, boot_time) VALUES (?1, ?2)",
+                params![boot, time.0],
+            )?;
+            self.boots.insert(boot, time);
+        }
+        (self.handed, self.steady_since) = (before.handed, before.steady_since);
+        Ok(())
+    }
+
+    /// Frames were handed to a sink; none before `oldest` is there any more.
     pub(super) fn note_handed(&mut self, first: i64, last: i64, oldest: i64) {
         self.handed.forget_before(oldest);
         self.handed.insert(first, last);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::clocks::{Clocks, Origin};
-use super::ledger::{origin, unsigned};
+use super::ledger::{origin, sum, unsigned};
 use crate::metric::{Moment, UnixNanos};
 
 /// How the spool is doing.
@@ -87,7 +87,7 @@ pub(super) fn sinks(
             ..SinkFigures::default()
         };
         let gone = [sink.filtered, sink.delivered, sink.rejected, sink.expired, sink.thinned, sink.dropped];
-        sink.pending = sink.collected.saturating_sub(gone.iter().sum());
+        sink.pending = sink.collected.saturating_sub(sum(&gone));
         if let Some(oldest) = oldest(connection, row.get(0)?)? {
             sink.oldest_pending = clocks.age(&oldest, now);
         }

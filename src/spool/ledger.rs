@@ -11,9 +11,13 @@ use super::rate::Rate;
 use super::store::{ClaimedFrame, Lane, Settlement};
 use crate::metric::{Monotonic, UnixNanos};
 
+/// No claim is larger, whatever its frames say of themselves.
+const MOST_BYTES: usize = 64 << 20;
+
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
     let newest = newest(change)?;
-    change.execute("UPDATE sinks SET active = 0", [])?;
+    // Trouble is of the agent that has it.
+    change.execute("UPDATE sinks SET active = 0, last_error = NULL, next_try = NULL", [])?;
     for name in names {
         change.execute(
             "INSERT INTO sinks (name) VALUES (?1) ON CONFLICT (name) DO UPDATE SET active = 1",
@@ -120,16 +124,18 @@ pub(super) fn claim(
     )?;
     for (first, skip, last) in ranges {
         let (mut found, mut more) = (Vec::new(), false);
-        let mut count = 0_u64;
+        let (mut count, mut bytes) = (0_u64, 0_usize);
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
-            if count >= samples {
+            if count >= samples || bytes >= MOST_BYTES {
                 more = true;
                 break;
             }
             let skip = if row.get::<_, i64>(0)? == first { unsigned(skip) } else { 0 };
             let (frame, origin) = claimed(row, skip)?;
-            count = count.saturating_add(frame.samples.saturating_sub(skip));
+            // A frame that claims to have nothing in it is one all the same.
+            count = count.saturating_add(frame.samples.saturating_sub(skip).max(1));
+            bytes = bytes.saturating_add(frame.payload.len());
             found.push((frame, origin));
         }
         if !found.is_empty() {
@@ -174,10 +180,10 @@ pub(super) fn correct(change: &Transaction<'_>, seq: i64, by: i64) -> rusqlite::
         .map(|_| ())
 }
 
-/// The oldest frame that some sink has not settled.
-pub(super) fn oldest_pending(connection: &Connection) -> rusqlite::Result<i64> {
+/// The oldest frame that is there.
+pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<i64> {
     let mut statement =
-        connection.prepare_cached("SELECT ifnull(min(first), 9223372036854775807) FROM pending")?;
+        connection.prepare_cached("SELECT ifnull(min(seq), 9223372036854775807) FROM frames")?;
     statement.query_row([], |row| row.get(0))
 }
 
@@ -200,8 +206,9 @@ pub(super) fn settle(
         .prepare_cached("SELECT ifnull(sum(samples), 0) FROM frames WHERE seq >= ?1 AND seq < ?2")?
         .query_row([first, done.end.seq], |row| row.get(0))?;
     let skipped = if change_has(change, first)? { skip } else { 0 };
+    // What a settlement does not account for is lost, and counted.
     let covered = unsigned(whole.saturating_add(signed(done.end.offset)).saturating_sub(skipped));
-    debug_assert_eq!(covered, done.sum(), "a settlement counts each of its samples once");
+
     let last_frame: Option<i64> = change
         .prepare_cached("SELECT samples FROM frames WHERE seq = ?1")?
         .query_row([done.end.seq], |row| row.get(0))
@@ -254,6 +261,11 @@ pub(super) fn rate(connection: &Connection, sink: i64) -> rusqlite::Result<Rate>
 
 fn change_has(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
     change.prepare_cached("SELECT 1 FROM frames WHERE seq = ?1")?.exists([seq])
+}
+
+/// The sum of counts, which a damaged file may hold any of.
+pub(super) fn sum(counts: &[u64]) -> u64 {
+    counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// SQLite has signed integers only; no count comes near the border.

@@ -125,7 +125,7 @@ fn requeue_of(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<usize> {
         [],
         |row| row.get(0),
     )?;
-    let first = before.saturating_sub(count);
+    let Some(first) = before.checked_sub(count) else { return Ok(0) };
     for (seq, rows) in (first..).zip(&chunks) {
         let times = || rows.iter().map(|sample| sample.time.0);
         change

@@ -25,7 +25,9 @@ pub(super) struct Plan {
     pub(super) keep_delivered: Duration,
     /// All frames older than this are expired.
     pub(super) max_age: Duration,
-    /// So many bytes must be freed.
+    /// So many bytes must be freed for the incoming frame.
+    pub(super) needed: u64,
+    /// So many are freed, if anything is.
     pub(super) free: u64,
     /// How: what goes, or whether the incoming frame does not come in.
     pub(super) when_full: WhenFull,
@@ -41,7 +43,13 @@ pub(super) fn plan(config: &Config, facts: Facts) -> Plan {
         // A little more than needed, so that not every frame of a full spool has to make room.
         over.saturating_add(limit / 64)
     };
-    Plan { keep_delivered: config.keep_delivered, max_age: config.max_age, free, when_full: config.when_full }
+    Plan {
+        keep_delivered: config.keep_delivered,
+        max_age: config.max_age,
+        needed: over,
+        free,
+        when_full: config.when_full,
+    }
 }
 
 /// How large the spool may be for its disk: as large as its file, and what is free beyond the margin. A

@@ -60,9 +60,12 @@ pub(super) fn clear(
     let is_too_old = |origin: &Origin, facts: &Facts<'_>| {
         facts.clocks.age(origin, facts.now) > plan.max_age && facts.clocks.is_certain(origin, facts.now)
     };
-    for seq in beginning(change, (i64::MIN, i64::MAX), facts, is_too_old)? {
-        if !facts.leased.contains(seq) {
-            forget(change, seq, "expired")?;
+    // Rows that are sent again lie before all others, and may be younger than those behind them.
+    for range in [(i64::MIN, 0), (1, i64::MAX)] {
+        for seq in beginning(change, range, facts, is_too_old)? {
+            if !facts.leased.contains(seq) {
+                forget(change, seq, "expired")?;
+            }
         }
     }
     if plan.free > 0 { free(change, facts, &settled, thinned) } else { Ok(true) }
@@ -103,35 +106,46 @@ fn beginning(
 /// may be thinned, the frames with an odd tick, oldest first; when there are none left, those whose
 /// tick is not a multiple of 4, and so on: the whole time stays covered, ever more coarsely. Totals
 /// lose nothing by that, and a container that is read at every fourth tick only keeps its rows. What
-/// then is still too much is dropped, oldest first.
+/// then is still too much is dropped, oldest first. What cannot be done in one step is left to the next
+/// frames: no stage begins before the one before it has nothing left.
 fn free(
     change: &Transaction<'_>,
     facts: &Facts<'_>,
     settled: &[(i64, i64)],
     thinned: &mut Thinned,
 ) -> rusqlite::Result<bool> {
-    let mut left = facts.plan.free;
+    let mut todo = Todo { bytes: facts.plan.free, frames: MOST_AT_ONCE };
     for (first, last) in settled {
         let victims = Victims { first: *first, last: *last, step: 1, leased: &facts.leased };
-        left = left.saturating_sub(victims.remove(change, left, delete)?.freed);
+        victims.remove(change, &mut todo, delete)?;
     }
     if facts.plan.when_full == WhenFull::DropNewest {
-        return Ok(left == 0);
+        return Ok(facts.plan.free.saturating_sub(todo.bytes) >= facts.plan.needed);
     }
     if facts.plan.when_full == WhenFull::Thin {
         for (power, done) in (1..).zip(thinned) {
-            if left == 0 {
+            if todo.is_done() {
                 break;
             }
             let first = done.saturating_add(1);
             let victims = Victims { first, last: i64::MAX, step: 1 << power, leased: &facts.leased };
-            let removed = victims.remove(change, left, |change, seq| forget(change, seq, "thinned"))?;
-            left = left.saturating_sub(removed.freed);
-            *done = removed.until;
+            *done = victims.remove(change, &mut todo, |change, seq| forget(change, seq, "thinned"))?;
         }
     }
     let victims = Victims { first: i64::MIN, last: i64::MAX, step: 1, leased: &facts.leased };
-    victims.remove(change, left, |change, seq| forget(change, seq, "dropped")).map(|_| true)
+    victims.remove(change, &mut todo, |change, seq| forget(change, seq, "dropped")).map(|_| true)
+}
+
+/// What is still to be freed, and in how many frames at most.
+struct Todo {
+    bytes: u64,
+    frames: usize,
+}
+
+impl Todo {
+    fn is_done(&self) -> bool {
+        self.bytes == 0 || self.frames == 0
+    }
 }
 
 /// Frames that may go: all of a range, or those whose tick is no multiple of `step`.
@@ -142,30 +156,23 @@ struct Victims<'a> {
     leased: &'a Ranges,
 }
 
-struct Removed {
-    freed: u64,
-    /// None is left up to here.
-    until: i64,
-}
-
 impl Victims<'_> {
-    /// Removes the oldest of them until so many bytes are free.
+    /// Removes the oldest of them until enough is free; gives the number up to which none is left.
     fn remove(
         &self,
         change: &Transaction<'_>,
-        bytes: u64,
+        todo: &mut Todo,
         mut act: impl FnMut(&Transaction<'_>, i64) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<Removed> {
+    ) -> rusqlite::Result<i64> {
         let mut found = Vec::new();
-        let mut removed = Removed { freed: 0, until: self.first.saturating_sub(1) };
+        let mut until = self.first.saturating_sub(1);
         let mut passed_over = false;
         let mut statement = change.prepare_cached(
             "SELECT seq, length(payload) FROM frames WHERE seq BETWEEN ?1 AND ?2
              AND (?3 = 1 OR (NOT events AND (tick & (?3 - 1)) <> 0)) ORDER BY seq",
         )?;
         let mut rows = statement.query(params![self.first, self.last, self.step])?;
-        // What is left to do is done with the next frames, so that none waits long.
-        while removed.freed < bytes && found.len() < MOST_AT_ONCE {
+        while !todo.is_done() {
             let Some(row) = rows.next()? else { break };
             let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
             if self.leased.contains(seq) {
@@ -173,22 +180,20 @@ impl Victims<'_> {
                 continue;
             }
             found.push(seq);
-            removed.freed = removed.freed.saturating_add(unsigned(length)).saturating_add(ROW_BYTES);
+            todo.bytes = todo.bytes.saturating_sub(unsigned(length).saturating_add(ROW_BYTES));
+            todo.frames = todo.frames.saturating_sub(1);
             if !passed_over {
-                removed.until = seq;
+                until = seq;
             }
         }
         drop(rows);
-        if !passed_over && removed.freed < bytes && found.len() < MOST_AT_ONCE {
-            removed.until =
-                change.query_row("SELECT ifnull(max(seq), ?1) FROM frames", [removed.until], |row| {
-                    row.get(0)
-                })?;
+        if !passed_over && !todo.is_done() {
+            until = change.query_row("SELECT ifnull(max(seq), ?1) FROM frames", [until], |row| row.get(0))?;
         }
         for seq in found {
             act(change, seq)?;
         }
-        Ok(removed)
+        Ok(until)
     }
 }
 

@@ -9,19 +9,24 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, Row, Transaction, ffi, params};
 
 use super::ledger::{signed, unsigned};
 use super::{decode, schema};
 use crate::metric::UnixNanos;
 
-/// Frames of one transaction.
-const STEP: usize = 256;
+/// Bytes of frames in one transaction.
+const STEP: usize = 64 << 10;
+/// No number is larger: what says so is damage.
+const LARGEST: i64 = i64::MAX / 2;
 
 /// A damaged file, opened to be read.
 pub(super) struct Damaged {
     connection: Connection,
     newest: i64,
+    /// Where frames may begin, if the first one cannot be read.
+    oldest: i64,
 }
 
 /// What was saved.
@@ -29,6 +34,8 @@ pub(super) struct Damaged {
 pub(super) struct Saved {
     pub(super) frames: u64,
     pub(super) samples: u64,
+    /// Whether there was no room for more.
+    pub(super) stopped: bool,
 }
 
 /// A frame as it lies in the file.
@@ -66,8 +73,10 @@ impl Damaged {
             ask("SELECT max(seq) FROM frames"),
             ask("SELECT max(first) - 1 FROM pending"),
         ];
-        let newest = newest.into_iter().flatten().max()?;
-        Some(Self { connection, newest })
+        let newest = newest.into_iter().flatten().filter(|seq| *seq < LARGEST).max()?;
+        let oldest = [ask("SELECT min(seq) FROM frames"), ask("SELECT min(first) FROM pending"), Some(1)];
+        let oldest = oldest.into_iter().flatten().filter(|seq| *seq > -LARGEST).min()?;
+        Some(Self { connection, newest, oldest })
     }
 
     /// The last number that it gave.
@@ -75,8 +84,13 @@ impl Damaged {
         self.newest
     }
 
-    /// Saves what can be saved into a new spool whose numbers begin behind [`Damaged::newest`].
-    pub(super) fn save_into(&self, new: &mut Connection) -> rusqlite::Result<Saved> {
+    /// Saves what can be saved into a new spool whose numbers begin behind [`Damaged::newest`]. It ends
+    /// early where `is_short` says that the disk has no room for a second copy.
+    pub(super) fn save_into(
+        &self,
+        new: &mut Connection,
+        is_short: &dyn Fn() -> bool,
+    ) -> rusqlite::Result<Saved> {
         let books = self.books().ok();
         let change = new.transaction()?;
         match &books {
@@ -84,16 +98,52 @@ impl Damaged {
             None => {
                 change.execute(
                     "INSERT OR IGNORE INTO pending (sink, first, last) SELECT id, ?1, ?2 FROM sinks",
-                    [i64::MIN, self.newest],
+                    [self.oldest, self.newest],
                 )?;
             }
         }
+        self.copy_boots(&change);
+        self.copy_letters(&change);
         change.commit()?;
-        let mut saver =
-            Saver { new, waiting: Vec::new(), with_books: books.is_some(), saved: Saved::default() };
-        self.walk(&mut |frame| saver.take(frame))?;
-        saver.write()?;
+        let mut saver = Saver { new, is_short, waiting: Vec::new(), bytes: 0, saved: Saved::default() };
+        match self.walk(&mut |frame| saver.take(frame)).and_then(|()| saver.write()) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                saver.saved.stopped = true;
+            }
+            done => done?,
+        }
         Ok(saver.saved)
+    }
+
+    /// When earlier boots were. What cannot be read is left out, here and in the next one.
+    fn copy_boots(&self, change: &Transaction<'_>) {
+        let Ok(mut boots) = self.connection.prepare("SELECT boot_id, boot_time FROM boots") else { return };
+        let Ok(mut rows) = boots.query([]) else { return };
+        while let Ok(Some(row)) = rows.next() {
+            let boot = row.get::<_, String>(0).and_then(|id| Ok((id, row.get::<_, i64>(1)?)));
+            let Ok((id, time)) = boot else { continue };
+            // A full disk shows at the commit.
+            let _ = change.execute("INSERT OR IGNORE INTO boots VALUES (?1, ?2)", params![id, time]);
+        }
+    }
+
+    /// Rows that were refused.
+    fn copy_letters(&self, change: &Transaction<'_>) {
+        const READ: &str = "SELECT name, rejected_at, reason, time, payload FROM rejected
+             JOIN sinks ON sinks.id = sink ORDER BY rejected.id";
+        const WRITE: &str = "INSERT INTO rejected (sink, rejected_at, reason, time, payload)
+             SELECT id, ?2, ?3, ?4, ?5 FROM sinks WHERE name = ?1";
+        let Ok(mut letters) = self.connection.prepare(READ) else { return };
+        let Ok(mut rows) = letters.query([]) else { return };
+        while let Ok(Some(row)) = rows.next() {
+            let value = |column| row.get::<_, Value>(column);
+            let (Ok(name), Ok(at), Ok(reason), Ok(time), Ok(payload)) =
+                (value(0), value(1), value(2), value(3), value(4))
+            else {
+                continue;
+            };
+            let _ = change.execute(WRITE, params![name, at, reason, time, payload]);
+        }
     }
 
     fn books(&self) -> rusqlite::Result<Vec<Book>> {
@@ -127,8 +177,11 @@ impl Damaged {
             if let Some((_, last)) = read.span {
                 (failed_at, ahead) = (Some(last.saturating_add(1)), 1);
             }
-            let lost = *failed_at.get_or_insert(1);
-            from = lost.saturating_add(ahead);
+            let begin = failed_at.unwrap_or(self.oldest);
+            // What lies before the first frame that can be read is read downwards.
+            let Some(further) = begin.max(self.oldest).checked_add(ahead) else { break };
+            failed_at.get_or_insert(i64::MIN);
+            from = further;
             ahead = ahead.saturating_mul(2);
         }
         if let Some(failed_at) = failed_at {
@@ -223,62 +276,80 @@ fn take_over(change: &Transaction<'_>, book: &Book, newest: i64) -> rusqlite::Re
     let [collected, filtered, delivered, rejected, expired, thinned] = book.counters.as_slice() else {
         return Ok(());
     };
-    let settled: i64 = [filtered, delivered, rejected, expired, thinned].into_iter().sum();
+    let settled = [filtered, delivered, rejected, expired, thinned];
+    let unsettled = settled.into_iter().try_fold(*collected, |left, count| left.checked_sub(*count));
     change.execute(
         "INSERT INTO sinks (name, active) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
         [&book.name],
     )?;
-    change.execute(
-        "UPDATE sinks SET collected = collected + ?2, filtered = filtered + ?3, delivered = delivered + ?4,
-         rejected = rejected + ?5, expired = expired + ?6, thinned = thinned + ?7, dropped = dropped + ?8
-         WHERE name = ?1",
-        params![
-            book.name,
-            collected,
-            filtered,
-            delivered,
-            rejected,
-            expired,
-            thinned,
-            collected.saturating_sub(settled).max(0)
-        ],
-    )?;
-    for (first, skip, last) in &book.ranges {
-        let last = last.unwrap_or(newest).min(newest);
-        if *first <= last {
-            change.execute(
-                "INSERT OR IGNORE INTO pending (sink, first, skip, last)
-                 SELECT id, ?2, ?3, ?4 FROM sinks WHERE name = ?1",
-                params![book.name, first, skip, last],
-            )?;
-        }
+    // Counters that cannot be are no counters.
+    if let Some(unsettled) = unsettled.filter(|left| *left >= 0 && settled.iter().all(|count| **count >= 0)) {
+        change.execute(
+            "UPDATE sinks SET collected = ?2, filtered = ?3, delivered = ?4, rejected = ?5, expired = ?6,
+             thinned = ?7, dropped = ?8 WHERE name = ?1",
+            params![book.name, collected, filtered, delivered, rejected, expired, thinned, unsettled],
+        )?;
+    }
+    for (first, skip, last) in apart(&book.ranges, newest) {
+        change.execute(
+            "INSERT OR IGNORE INTO pending (sink, first, skip, last)
+             SELECT id, ?2, ?3, ?4 FROM sinks WHERE name = ?1",
+            params![book.name, first, skip, last],
+        )?;
     }
     Ok(())
+}
+
+/// Pure: the ranges up to the newest frame, those that overlap made one.
+fn apart(ranges: &[(i64, i64, Option<i64>)], newest: i64) -> Vec<(i64, i64, i64)> {
+    let closed = |(first, skip, last): &(i64, i64, Option<i64>)| {
+        (*first, (*skip).max(0), last.unwrap_or(newest).min(newest))
+    };
+    let mut closed: Vec<_> = ranges.iter().map(closed).filter(|(first, _, last)| first <= last).collect();
+    closed.sort_unstable();
+    let mut apart: Vec<(i64, i64, i64)> = Vec::new();
+    for (first, skip, last) in closed {
+        match apart.last_mut() {
+            Some(before) if first <= before.2 => before.2 = before.2.max(last),
+            _ => apart.push((first, skip, last)),
+        }
+    }
+    apart
 }
 
 /// Writes frames into the new spool.
 struct Saver<'a> {
     new: &'a mut Connection,
+    is_short: &'a dyn Fn() -> bool,
     waiting: Vec<Raw>,
-    with_books: bool,
+    bytes: usize,
+
     saved: Saved,
 }
 
 impl Saver<'_> {
     fn take(&mut self, frame: Raw) -> rusqlite::Result<()> {
+        self.bytes = self.bytes.saturating_add(frame.payload.len());
         self.waiting.push(frame);
-        if self.waiting.len() >= STEP { self.write() } else { Ok(()) }
+        if self.bytes >= STEP { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> rusqlite::Result<()> {
+        if (self.is_short)() {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None));
+        }
+        self.bytes = 0;
         let change = self.new.transaction()?;
         for frame in self.waiting.drain(..) {
             if insert(&change, &frame)? {
-                count(&change, &frame, self.with_books)?;
+                count(&change, &frame)?;
                 self.saved.frames = self.saved.frames.saturating_add(1);
                 self.saved.samples = self.saved.samples.saturating_add(unsigned(frame.samples));
             }
         }
+        // Where the books were lost, what is saved counts as collected now.
+        change
+            .execute("UPDATE sinks SET collected = collected - dropped, dropped = 0 WHERE dropped < 0", [])?;
         change.commit()
     }
 }
@@ -302,15 +373,13 @@ fn insert(change: &Transaction<'_>, frame: &Raw) -> rusqlite::Result<bool> {
     Ok(inserted > 0)
 }
 
-/// A frame is pending again: it is not dropped, or, where the books are lost, was collected now.
-fn count(change: &Transaction<'_>, frame: &Raw, with_books: bool) -> rusqlite::Result<()> {
-    let column = if with_books { "dropped = dropped -" } else { "collected = collected +" };
-    let count = format!(
-        "UPDATE sinks SET {column} (?2 - (SELECT iif(first = ?1, skip, 0) FROM pending
+/// A frame is pending again: it is not dropped.
+fn count(change: &Transaction<'_>, frame: &Raw) -> rusqlite::Result<()> {
+    const COUNT: &str =
+        "UPDATE sinks SET dropped = dropped - (?2 - (SELECT iif(first = ?1, skip, 0) FROM pending
             WHERE sink = id AND first <= ?1 AND ?1 <= ifnull(last, ?1)))
-         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))"
-    );
-    change.prepare_cached(&count)?.execute([frame.seq, signed(unsigned(frame.samples))]).map(|_| ())
+         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))";
+    change.prepare_cached(COUNT)?.execute([frame.seq, signed(unsigned(frame.samples))]).map(|_| ())
 }
 
 #[cfg(test)]

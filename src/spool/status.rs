@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::ledger::unsigned;
+use super::ledger::{sum, unsigned};
 use super::quarantine::with_suffix;
 use super::{SpoolError, ledger, schema};
 use crate::metric::UnixNanos;
@@ -163,7 +163,7 @@ fn with_pending(connection: &Connection, id: i64, mut sink: SinkStatus) -> rusql
             Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), unsigned(row.get(2)?), row.get(3)?))
         })?;
     let settled = [sink.filtered, sink.delivered, sink.rejected, sink.expired, sink.thinned, sink.dropped];
-    sink.identity_holds = sink.collected == settled.iter().sum::<u64>().saturating_add(sink.pending);
+    sink.identity_holds = sink.collected == sum(&settled).saturating_add(sink.pending);
     Ok(sink)
 }
 

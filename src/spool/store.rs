@@ -2,7 +2,7 @@
 //! transaction keeps the accounting identity.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -34,7 +34,7 @@ pub struct ClaimedFrame {
     pub first_time: UnixNanos,
     /// Time of its newest row.
     pub last_time: UnixNanos,
-    /// How long ago that was, whatever the clock said then.
+    /// How long ago that was, whatever the clock said then; zero while nobody can know.
     pub age: Duration,
     /// How many samples it has.
     pub samples: u64,
@@ -114,11 +114,13 @@ impl Store {
     }
 
     /// Opens a new file that goes on where a damaged one ended, and saves into it what can be read of that.
+    /// `before`: what was known of the clock, if the agent was running.
     pub(super) fn begin_after(
         damaged: Option<&Damaged>,
         config: Config,
         boot_id: String,
         sinks: &[String],
+        before: Option<Clocks>,
     ) -> Result<(Self, Saved), SpoolError> {
         let mut store = Self::open(config, boot_id)?;
         let failed = store.sqlite();
@@ -127,13 +129,20 @@ impl Store {
             store.connection.execute(BEGIN, [damaged.newest()]).map_err(&failed)?;
         }
         store.register(sinks)?;
-        let saved = damaged.map(|damaged| damaged.save_into(&mut store.connection)).transpose();
-        Ok((store, saved.map_err(failed)?.unwrap_or_default()))
+        let path = store.config.path.clone();
+        let is_short = || Room::beside(&path).is_some_and(Room::is_short);
+        let saved = damaged.map(|damaged| damaged.save_into(&mut store.connection, &is_short)).transpose();
+        let saved = saved.map_err(&failed)?.unwrap_or_default();
+        store.clocks = Clocks::read(&store.connection, store.clocks.boot_id().to_owned()).map_err(&failed)?;
+        if let Some(before) = before {
+            store.clocks.keep_on(before, &store.connection).map_err(failed)?;
+        }
+        Ok((store, saved))
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &PathBuf {
-        &self.config.path
+    /// What it knows of the clock, when it is given up.
+    pub(super) fn into_clocks(self) -> Clocks {
+        self.clocks
     }
 
     fn sqlite(&self) -> impl Fn(rusqlite::Error) -> SpoolError + use<> {
@@ -205,14 +214,16 @@ impl Store {
         let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
         let (mut found, more) = ledger::claim(&self.connection, id, lane, samples).map_err(&failed)?;
         self.correct(&mut found).map_err(&failed)?;
-        let frames = found.into_iter().map(|(frame, origin)| ClaimedFrame {
-            age: self.clocks.age(&Origin { last: frame.last_time, ..origin }, now),
-            ..frame
+        let frames = found.into_iter().map(|(frame, origin)| {
+            let origin = Origin { last: frame.last_time, ..origin };
+            let is_certain = self.clocks.is_certain(&origin, now);
+            let age = if is_certain { self.clocks.age(&origin, now) } else { Duration::ZERO };
+            ClaimedFrame { age, ..frame }
         });
         let claim = Claim { frames: frames.collect(), more };
         match (claim.frames.first(), claim.frames.last()) {
             (Some(first), Some(last)) => {
-                let oldest = ledger::oldest_pending(&self.connection).map_err(failed)?;
+                let oldest = ledger::oldest(&self.connection).map_err(failed)?;
                 self.clocks.note_handed(first.seq, last.seq, oldest);
                 self.leases.insert(sink.to_owned(), (first.seq, last.seq))
             }
@@ -230,10 +241,12 @@ impl Store {
         let corrections: Vec<_> = found.iter().map(wrong).collect();
         let change = self.connection.transaction()?;
         for ((frame, _), by) in found.iter_mut().zip(corrections) {
-            if let Some(by) = by {
+            // A time that would be none is damage, and left alone.
+            let moved = |time: UnixNanos| by.and_then(|by| time.0.checked_add(by)).map(UnixNanos);
+            if let (Some(by), Some(first), Some(last)) = (by, moved(frame.first_time), moved(frame.last_time))
+            {
                 ledger::correct(&change, frame.seq, by)?;
-                frame.first_time = UnixNanos(frame.first_time.0.saturating_add(by));
-                frame.last_time = UnixNanos(frame.last_time.0.saturating_add(by));
+                (frame.first_time, frame.last_time) = (first, last);
             }
         }
         change.commit()
@@ -303,15 +316,17 @@ impl Store {
 
     /// Bytes of the file, once its log is worked in.
     fn file(&self) -> rusqlite::Result<u64> {
-        let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        Ok(ledger::unsigned(pragma("page_count")?.saturating_mul(pragma("page_size")?)))
+        Ok(self.pragma("page_count")?.saturating_mul(self.pragma("page_size")?))
     }
 
     /// Bytes of the pages in use; free pages inside the file do not count.
     fn used(&self) -> rusqlite::Result<u64> {
-        let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
-        Ok(u64::try_from(pages.saturating_mul(pragma("page_size")?)).unwrap_or(0))
+        let free = self.pragma("freelist_count")?.saturating_mul(self.pragma("page_size")?);
+        Ok(self.file()?.saturating_sub(free))
+    }
+
+    fn pragma(&self, name: &str) -> rusqlite::Result<u64> {
+        self.connection.pragma_query_value(None, name, |row| row.get(0)).map(ledger::unsigned)
     }
 
     /// Gives free pages back to the filesystem, some at a time.

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::quarantine::{move_aside, with_suffix};
+use super::clocks::Clocks;
+use super::quarantine::{move_aside, move_back, with_suffix};
 use super::salvage::Damaged;
 use super::store::{Claim, Lane, Settlement, Store};
 use super::{Config, DeadLetter, Figures, Frame, Packed, SpoolError};
@@ -188,7 +189,7 @@ fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> 
         Ok(store)
     };
     match attempt() {
-        Err(error) if error.is_damage() => replace(config, boot_id, sinks, clock, &error),
+        Err(error) if error.is_damage() => replace(config, boot_id, sinks, clock, &error, None),
         opened => opened,
     }
 }
@@ -200,15 +201,19 @@ fn replace(
     sinks: &[String],
     clock: &dyn Clock,
     error: &SpoolError,
+    before: Option<Clocks>,
 ) -> Result<Store, SpoolError> {
     let aside = move_aside(&config.path, clock.now())?;
     let (spool, moved_to) = (config.path.display(), aside.display());
     tracing::error!(%spool, %moved_to, %error, "the spool is damaged and was moved aside; a new one is begun");
     let damaged = Damaged::open(&aside);
-    let (store, saved) = Store::begin_after(damaged.as_ref(), config.clone(), boot_id.to_owned(), sinks)?;
+    let begun = Store::begin_after(damaged.as_ref(), config.clone(), boot_id.to_owned(), sinks, before);
+    drop(damaged);
+    let (store, saved) = begun.inspect_err(|_| move_back(&config.path, &aside))?;
     tracing::error!(
         frames = saved.frames,
         rows = saved.samples,
+        no_room_for_more = saved.stopped,
         "so much of the damaged spool could be saved; what else was pending in it counts as dropped"
     );
     Ok(store)
@@ -264,7 +269,8 @@ impl Worker {
             }
         }
         self.keep();
-        if let Some(frames) = Some(self.waiting.len()).filter(|frames| *frames > 0) {
+        if !self.waiting.is_empty() {
+            let frames = self.waiting.len();
             tracing::error!(frames, "the spool could not be written; frames in memory are lost");
         }
     }
@@ -284,8 +290,8 @@ impl Worker {
             && error.is_damage()
         {
             // The connection goes first: nothing of the old file may be written any more.
-            self.store = None;
-            let replaced = replace(&self.config, &self.boot_id, &self.sinks, &*self.clock, error);
+            let clocks = self.store.take().map(Store::into_clocks);
+            let replaced = replace(&self.config, &self.boot_id, &self.sinks, &*self.clock, error, clocks);
             match replaced {
                 Ok(store) => self.store = Some(store),
                 Err(error) => tracing::error!(%error, "no new spool can be begun; rows wait in memory"),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Damaged, Saved};
+use super::{Damaged, Saved, apart};
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
 use crate::spool::{
     Config, Durability, Frame, Lane, Packed, Position, Settlement, SinkStatus, Status, Store, WhenFull,
@@ -58,7 +58,7 @@ fn filled(path: &Path) {
 fn salvage(damaged: &Path, new: &Path) -> (Store, Saved) {
     let damaged = Damaged::open(damaged);
     let sinks = ["a".to_owned(), "b".to_owned()];
-    Store::begin_after(damaged.as_ref(), config(new), "boot".into(), &sinks).unwrap()
+    Store::begin_after(damaged.as_ref(), config(new), "boot".into(), &sinks, None).unwrap()
 }
 
 fn sinks(path: &Path) -> Vec<SinkStatus> {
@@ -74,7 +74,7 @@ fn everything_is_saved_where_nothing_is_damaged() {
     filled(&old);
     let before = sinks(&old);
     let (mut store, saved) = salvage(&old, &new);
-    assert_eq!(saved, Saved { frames: FRAMES, samples: FRAMES * ROWS });
+    assert_eq!(saved, Saved { frames: FRAMES, samples: FRAMES * ROWS, stopped: false });
     let after = sinks(&new);
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(
@@ -142,4 +142,66 @@ fn a_file_that_is_no_spool_gives_nothing_and_the_new_one_works() {
     let (frame, read) = frame(1);
     store.append(&frame, read).unwrap();
     assert_eq!(sinks(&new)[0].pending, ROWS);
+}
+
+#[test]
+fn what_else_is_in_the_file_is_saved_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    filled(&old);
+    let change = rusqlite::Connection::open(&old).unwrap();
+    change
+        .execute_batch(
+            "INSERT INTO boots VALUES ('another boot', 77);
+             INSERT INTO rejected (sink, rejected_at, reason, time, payload)
+               SELECT 2, 5, 'no', first_time, payload FROM frames WHERE seq = 3;",
+        )
+        .unwrap();
+    salvage(&old, &new);
+    let found = rusqlite::Connection::open(&new).unwrap();
+    let ask = |query| found.query_row(query, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(ask("SELECT boot_time || '' FROM boots WHERE boot_id = 'another boot'"), "77");
+    assert_eq!(ask("SELECT name || ' ' || reason FROM rejected JOIN sinks ON sinks.id = sink"), "b no");
+}
+
+#[test]
+fn where_there_is_no_room_the_rest_counts_as_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    filled(&old);
+    let damaged = Damaged::open(&old).unwrap();
+    let mut store = Store::open(config(&new), "boot".into()).unwrap();
+    let mut new_file = rusqlite::Connection::open(&new).unwrap();
+    new_file.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('frames', 300)", []).unwrap();
+    store.register(&["a".into(), "b".into()]).unwrap();
+    let steps = std::cell::Cell::new(0);
+    let is_short = || steps.replace(steps.get() + 1) == 2;
+    let saved = damaged.save_into(&mut new_file, &is_short).unwrap();
+    assert!(saved.stopped && saved.frames > 10 && saved.frames < FRAMES, "{saved:?}");
+    for sink in sinks(&new) {
+        assert!(sink.dropped > 0, "{sink:?}");
+    }
+}
+
+#[test]
+fn nonsense_in_the_books_breaks_no_books() {
+    let ranges = [(3, 0, Some(4)), (1, 2, None), (20, 0, Some(30)), (9, 0, Some(8))];
+    assert_eq!(apart(&ranges, 10), [(1, 2, 10)]);
+    assert_eq!(apart(&[(1, 0, Some(3)), (4, -7, Some(6))], 10), [(1, 0, 3), (4, 0, 6)]);
+    for nonsense in [
+        "UPDATE sqlite_sequence SET seq = 9223372036854775807",
+        "UPDATE sinks SET delivered = 9223372036854775807, expired = 9223372036854775807",
+        "UPDATE frames SET last_time = 1.5 WHERE seq = 7",
+        "INSERT INTO pending (sink, first, last) VALUES (1, -9223372036854775808, -5)",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        filled(&old);
+        rusqlite::Connection::open(&old).unwrap().execute_batch(nonsense).unwrap();
+        let (mut store, saved) = salvage(&old, &new);
+        assert!(saved.frames >= FRAMES - 1, "{nonsense}: {saved:?}");
+        let (frame, read) = frame(FRAMES + 1);
+        store.append(&frame, read).unwrap();
+        assert!(sinks(&new).iter().all(|sink| sink.pending > 0), "{nonsense}");
+    }
 }

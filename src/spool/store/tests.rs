@@ -309,6 +309,43 @@ fn a_frame_that_is_being_sent_is_not_thrown_out() {
 }
 
 #[test]
+fn much_that_is_too_much_is_thinned_over_many_frames_and_not_dropped() {
+    let mut bench = bench(|config| config.when_full = WhenFull::Thin);
+    for second in 1..=1_500 {
+        bench.append(second, 200);
+    }
+    bench.store.config.max_size = bench.store.used().unwrap() * 3 / 5;
+    for second in 1_501..=1_510 {
+        bench.append(second, 200);
+    }
+    let sink = bench.status("a");
+    assert_eq!(sink.dropped, 0);
+    let left: Vec<i64> = bench.claimed("a", u64::MAX).iter().map(|(seq, ..)| *seq).collect();
+    assert!(left.windows(2).all(|pair| pair[1] - pair[0] <= 2), "no more than every second one is gone");
+    assert!(sink.thinned > 512, "{sink:?}");
+}
+
+#[test]
+fn drop_newest_takes_a_frame_for_which_there_is_room() {
+    let mut bench = bench(|config| {
+        config.max_size = 2 << 20;
+        config.when_full = WhenFull::DropNewest;
+        config.keep_delivered = Duration::from_secs(1_000_000);
+    });
+    let mut second = 0;
+    while bench.status("a").dropped == 0 {
+        second += 1;
+        bench.append(second, 200);
+    }
+    // Two settled frames are less than is freed as a rule, and more than the next one needs.
+    for sink in ["a", "b"] {
+        bench.settle(sink, 2, 200, 400);
+    }
+    bench.append(second + 1, 200);
+    assert_eq!(bench.status("a").dropped, 200);
+}
+
+#[test]
 fn drop_newest_keeps_what_is_there() {
     let mut bench = bench(|config| {
         config.max_size = 1 << 20;
@@ -441,6 +478,33 @@ fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
     bench.settle("a", 2, 5, 5);
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.collected, a.delivered, a.pending, b.pending), (8, 8, 0, 8));
+}
+
+#[test]
+fn rows_that_are_sent_again_hold_up_no_expiry() {
+    let mut bench = bench(|config| config.max_age = Duration::from_secs(130));
+    for second in [1, 2, 120] {
+        bench.append(second, 3);
+    }
+    let letters: Vec<_> =
+        frame(120, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
+    let end = Position { seq: 3, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 9, expired: 0 };
+    bench.claimed("a", 9);
+    bench.store.settle("a", done, &letters, seconds(120)).unwrap();
+    assert_eq!(rejected::requeue(&bench.folder.path().join("spool.db"), Some("a")).unwrap(), 3);
+    bench.append(150, 3);
+    let (a, b) = (bench.status("a"), bench.status("b"));
+    assert_eq!((a.pending, b.expired, b.pending), (6, 6, 6));
+}
+
+#[test]
+fn a_value_of_a_wrong_type_is_damage() {
+    let mut bench = bench(|_| {});
+    bench.append(1, 3);
+    bench.store.connection.execute("UPDATE frames SET last_time = 1.5", []).unwrap();
+    let error = bench.store.claim("a", Lane::Live, 1, bench.now).unwrap_err();
+    assert!(error.is_damage(), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Bench, bench, config, frame, moment, seconds};
 use crate::metric::{Moment, UnixNanos};
 use crate::spool::store::Store;
-use crate::spool::{Frame, Lane, decode};
+use crate::spool::{Frame, Lane, decode, replay};
 
 const YEARS: i64 = 1_700_000_000;
 
@@ -54,6 +54,20 @@ fn what_was_handed_out_keeps_its_time() {
     bench.keep(&frame_at(20, 0));
     bench.keep(&frame_at(30, YEARS));
     assert_eq!(times(&mut bench, "a", ahead(31, YEARS)), [10, YEARS + 20, YEARS + 30]);
+}
+
+#[test]
+fn what_was_handed_out_keeps_its_time_when_it_is_replayed() {
+    let mut bench = bench(|_| {});
+    bench.keep(&frame_at(10, 0));
+    for sink in ["a", "b"] {
+        bench.settle(sink, 1, 10, 10);
+    }
+    bench.keep(&frame_at(20, YEARS));
+    assert_eq!(times(&mut bench, "a", ahead(21, YEARS)), [YEARS + 20]);
+    let path = bench.folder.path().join("spool.db");
+    replay::replay(&path, "b", &(seconds(0)..seconds(100)), |_| {}).unwrap();
+    assert_eq!(times(&mut bench, "b", ahead(22, YEARS)), [10, YEARS + 20]);
 }
 
 #[test]
@@ -119,8 +133,12 @@ fn where_no_boot_is_known_nothing_is_corrected_and_the_clock_is_believed() {
     bench.store = open(&bench);
     bench.keep(&frame_at(5, YEARS + 2000));
     assert_eq!(times(&mut bench, "a", ahead(6, YEARS + 2000)), [YEARS + 1000, YEARS + 2005]);
-    let claim = bench.store.claim("b", Lane::Live, u64::MAX, ahead(6, YEARS + 2000)).unwrap();
-    assert_eq!(claim.frames.iter().map(|frame| frame.age.as_secs()).collect::<Vec<_>>(), [1006, 1]);
+    // How old that is, is not known before the clock has run for a while.
+    for (second, ages) in [(6, [0, 0]), (606, [1606, 601])] {
+        let now = ahead(second, YEARS + 2000);
+        let claim = bench.store.claim("b", Lane::Live, u64::MAX, now).unwrap();
+        assert_eq!(claim.frames.iter().map(|frame| frame.age.as_secs()).collect::<Vec<_>>(), ages);
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(2);
 pub fn run(config: Config) -> Result<(), AppError> {
     raise_file_limit();
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
     let ended = runtime.block_on(agent(config));
     // A sink that writes to a pipe nobody reads must not keep the agent alive.
     runtime.shutdown_timeout(Duration::from_millis(100));

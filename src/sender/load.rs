@@ -17,10 +17,20 @@ pub(super) struct Load {
     frames: Vec<(i64, u64, u64)>,
     /// Places of rows that are too old, in order.
     expired: Vec<u64>,
-    /// Places of rows that cannot be read, in order.
-    unreadable: Vec<u64>,
+    /// Frames that cannot be read, in order.
+    pub(super) damage: Vec<Damage>,
     /// All samples of the claim.
     total: u64,
+}
+
+/// A frame that cannot be read.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) frame: i64,
+    pub(super) reason: String,
+    /// The place of its first row, and how many it has.
+    place: u64,
+    rows: u64,
 }
 
 /// What became of the first rows of a load without being sent.
@@ -37,8 +47,8 @@ pub(super) struct Passed {
 }
 
 impl Load {
-    /// Reads the frames; damaged ones are told to `on_damage` and their rows passed over.
-    pub(super) fn new(claim: &Claim, policy: &Policy, on_damage: impl Fn(i64, &str)) -> Self {
+    /// Reads the frames; the rows of damaged ones are passed over.
+    pub(super) fn new(claim: &Claim, policy: &Policy) -> Self {
         let mut load = Self::default();
         for frame in &claim.frames {
             let count = frame.samples.saturating_sub(frame.skip);
@@ -65,8 +75,7 @@ impl Load {
                     }
                 }
                 Err(reason) => {
-                    on_damage(frame.seq, &reason);
-                    load.unreadable.extend(load.total..load.total.saturating_add(count));
+                    load.damage.push(Damage { frame: frame.seq, reason, place: load.total, rows: count });
                 }
             }
             load.total = load.total.saturating_add(count);
@@ -79,7 +88,9 @@ impl Load {
     pub(super) fn passed(&self, sent: usize) -> Passed {
         let until = self.places.get(sent).copied().unwrap_or(self.total);
         let before = |places: &[u64]| places.partition_point(|place| *place < until) as u64;
-        let (expired, unreadable) = (before(&self.expired), before(&self.unreadable));
+        let expired = before(&self.expired);
+        let lost = |damage: &Damage| damage.rows.min(until.saturating_sub(damage.place));
+        let unreadable = self.damage.iter().map(lost).fold(0, u64::saturating_add);
         let filtered = until.saturating_sub(sent as u64).saturating_sub(expired).saturating_sub(unreadable);
         Passed { end: self.position(until), filtered, expired, unreadable }
     }

@@ -17,6 +17,7 @@ mod backoff;
 mod load;
 mod pace;
 mod settle;
+mod voice;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,8 @@ use tokio::sync::watch;
 use self::backoff::Backoff;
 use self::load::{Load, Passed};
 use self::pace::Pace;
-use self::settle::{Settled, Step, Tally, WaitFor, decide};
+use self::settle::{Step, Tally, WaitFor, decide};
+use self::voice::Voice;
 use crate::clock::Clock;
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
@@ -53,10 +55,11 @@ pub struct Sender {
     /// Requests of that size that were accepted since.
     accepted: u64,
     state: State,
-    spool_fails: bool,
+
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
     pace: Pace,
+    voice: Voice,
     requests: RequestCounts,
 }
 
@@ -95,6 +98,7 @@ impl Sender {
         let appended = spool.appended();
         let backoff = Backoff::new(sink.policy.retry_max_delay);
         let learned = sink.policy.batch_samples;
+        let voice = Voice::new(&sink.name);
         let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
         Self {
             sink,
@@ -106,9 +110,10 @@ impl Sender {
             learned,
             accepted: 0,
             state: State::Starting,
-            spool_fails: false,
+
             behind: true,
             pace,
+            voice,
             requests,
         }
     }
@@ -121,7 +126,11 @@ impl Sender {
             // Before looking: what comes while nothing is found is to be looked for again.
             let stopping = self.stop.is_asked();
             let went = self.send_what_is_due().await;
-            self.note_spool(went.as_ref().err());
+            match &went {
+                // Where there is nothing, little was read.
+                Ok(Went::Nothing) => {}
+                went => self.voice.spool(went.as_ref().err()),
+            }
             match went {
                 Ok(Went::Through { .. }) => {}
                 Ok(Went::Nothing) if stopping => return,
@@ -142,27 +151,22 @@ impl Sender {
         }
     }
 
-    /// Says when the spool cannot be read, and when it can be again.
-    fn note_spool(&mut self, error: Option<&SpoolError>) {
-        match error {
-            Some(SpoolError::Stopped) => {}
-            Some(error) if !self.spool_fails => {
-                tracing::warn!(sink = self.sink.name, %error, "the spool cannot be read; nothing is sent");
-            }
-            None if self.spool_fails => tracing::info!(sink = self.sink.name, "the spool can be read again"),
-            _ => {}
-        }
-        self.spool_fails = error.is_some();
-    }
-
     /// Sends one claim: of new rows if there are some, else of the backlog.
     async fn send_what_is_due(&mut self) -> Result<Went, SpoolError> {
         // A sink that judges age by itself gets its rows in order.
-        if std::mem::take(&mut self.behind) && !self.sink.sink.judges_age() {
+        let judges_age = self.sink.sink.judges_age();
+        if self.behind && !judges_age {
             self.spool.split(&self.sink.name).await?;
         }
+        self.behind = false;
         let now = self.clock.monotonic();
         let stopping = self.stop.is_asked();
+        if judges_age && self.pace.backlog_is_due(now) {
+            match self.send_some(Lane::Backlog).await? {
+                Went::Nothing => {}
+                went => return Ok(went),
+            }
+        }
         if stopping || self.pace.live_is_due(now) {
             match self.send_some(Lane::Live).await? {
                 Went::Nothing => {}
@@ -195,19 +199,18 @@ impl Sender {
             self.pace.sent_backlog(self.clock.monotonic(), bytes);
         }
         more |= sent < all;
-        let delivered = tally.delivered;
-        self.settle(load.passed(tally.sent), tally).await?;
-        if delivered > 0 {
-            self.note_delivery();
+        self.voice.rejected(&tally);
+        let passed = load.passed(tally.sent);
+        self.voice.damaged(&load.damage, passed.unreadable);
+        self.settle(passed, tally).await?;
+        if sent > 0 && stuck.is_none() {
+            self.note_answer();
         }
         Ok(stuck.unwrap_or(Went::Through { more }))
     }
 
     fn load(&self, claim: &Claim) -> Load {
-        Load::new(claim, &self.sink.policy, |seq, reason| {
-            let sink = &self.sink.name;
-            tracing::error!(sink, frame = seq, reason, "a frame in the spool is damaged; its rows are lost");
-        })
+        Load::new(claim, &self.sink.policy)
     }
 
     /// Settles what of the backlog has become too old, also while nothing can be sent.
@@ -218,7 +221,9 @@ impl Sender {
             if load.is_empty() {
                 break;
             }
-            self.settle(load.passed(0), Tally::default()).await?;
+            let passed = load.passed(0);
+            self.voice.damaged(&load.damage, passed.unreadable);
+            self.settle(passed, Tally::default()).await?;
             if !load.samples.is_empty() {
                 break;
             }
@@ -261,12 +266,11 @@ impl Sender {
             self.requests.count(delivery.is_failure());
             match decide(delivery, request.len(), self.pace.may_search()) {
                 Step::Settled(settled) => {
-                    self.report_rejected(&settled);
                     let delivered = settled.delivered;
                     tally.add(request, settled);
                     ends.retain(|end| *end > tally.sent);
+                    self.note_answer();
                     if delivered > 0 {
-                        self.note_delivery();
                         self.grow(request.len() as u64);
                     }
                 }
@@ -316,20 +320,11 @@ impl Sender {
         self.accepted = 0;
     }
 
-    fn report_rejected(&self, settled: &Settled) {
-        let count = settled.rejections();
-        let named = settled.rejected.first().map(|rejection| rejection.reason.as_str());
-        let reason = named.or(settled.reason.as_deref());
-        if count > 0 {
-            let reason = reason.unwrap_or_default();
-            tracing::error!(sink = self.sink.name, rows = count, reason, "the server rejected rows for good");
-        }
-    }
-
-    fn note_delivery(&mut self) {
+    /// The server has judged rows, whatever it found.
+    fn note_answer(&mut self) {
         self.backoff.reset();
         if std::mem::replace(&mut self.state, State::Well) == State::InTrouble {
-            tracing::info!(sink = self.sink.name, "delivering again");
+            self.voice.well_again();
             self.spool.note_trouble(&self.sink.name, None, None);
         }
     }
@@ -337,10 +332,9 @@ impl Sender {
     /// Waits until the next attempt is due.
     async fn wait_out(&mut self, reason: &str, wait: WaitFor) {
         let delay = self.backoff.next(wait.into(), fastrand::f64());
-        if self.state != State::InTrouble {
-            tracing::warn!(sink = self.sink.name, reason, "cannot deliver; rows are kept and tried again");
+        if std::mem::replace(&mut self.state, State::InTrouble) != State::InTrouble {
+            self.voice.trouble(reason, self.clock.monotonic());
         }
-        self.state = State::InTrouble;
         self.behind = true;
         let next = self.clock.now().plus(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));
@@ -353,7 +347,7 @@ impl Sender {
 
     /// Nothing is to be sent any more; rows stay in the spool as long as it keeps them.
     async fn wait_for_the_end(&mut self, reason: &str) {
-        tracing::error!(sink = self.sink.name, reason, "delivers nothing more until dunlin is restarted");
+        self.voice.gone(reason);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), None);
         self.stop.asked().await;
     }

@@ -45,7 +45,9 @@ impl Settled {
 pub(super) struct Tally {
     pub(super) sent: usize,
     pub(super) delivered: u64,
-    rejected: u64,
+    pub(super) rejected: u64,
+    /// Why, of the first of them.
+    pub(super) reason: Option<String>,
     expired: u64,
     letters: Vec<DeadLetter>,
 }
@@ -55,6 +57,10 @@ impl Tally {
         self.sent = self.sent.saturating_add(request.len());
         self.delivered = self.delivered.saturating_add(settled.delivered);
         self.rejected = self.rejected.saturating_add(settled.rejections());
+        if self.reason.is_none() {
+            let named = settled.rejected.first().map(|rejection| rejection.reason.clone());
+            self.reason = named.or(settled.reason.clone());
+        }
         self.expired = self.expired.saturating_add(settled.expired);
         let letter =
             |Rejection { index, reason }| Some(DeadLetter { sample: request.get(index)?.clone(), reason });

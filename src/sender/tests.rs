@@ -229,6 +229,52 @@ async fn what_becomes_too_old_expires_while_the_sink_is_down() {
 }
 
 #[tokio::test]
+async fn trouble_is_over_when_the_server_judges_rows_whatever_it_finds() {
+    let requests = Arc::new(Mutex::new(0));
+    let count = requests.clone();
+    let bench = start(policy(), move |rows| {
+        *count.lock().unwrap() += 1;
+        match *count.lock().unwrap() {
+            1 => Delivery::later("down"),
+            _ => Delivery::Accepted { rejected: refused(rows) },
+        }
+    });
+    bench.append(0..10);
+    let sink = bench.until(|sink| sink.rejected == 10 && sink.last_error.is_none()).await;
+    assert_eq!((sink.delivered, sink.pending), (0, 0));
+}
+
+fn refused(rows: &[u64]) -> Vec<crate::sinks::Rejection> {
+    (0..rows.len()).map(|index| crate::sinks::Rejection { index, reason: "no".into() }).collect()
+}
+
+#[tokio::test]
+async fn a_sink_that_judges_age_gets_what_is_sent_again_before_what_is_new() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, open) = (seen.clone(), Arc::new(Mutex::new(true)));
+    let gate = open.clone();
+    let script = move |rows: &[u64]| {
+        if !*gate.lock().unwrap() {
+            return Delivery::later("down");
+        }
+        log.lock().unwrap().extend_from_slice(rows);
+        Delivery::accepted()
+    };
+    let bench = start_sink(policy(), Scripted { script: Arc::new(Mutex::new(script)), judges_age: true });
+    bench.append(0..10);
+    bench.until(|sink| sink.delivered == 10).await;
+    *open.lock().unwrap() = false;
+    bench.append(10..20);
+    bench.until(|sink| sink.last_error.is_some()).await;
+    let path = bench.folder.path().join("spool.db");
+    let all = crate::metric::UnixNanos(0)..crate::metric::UnixNanos(i64::MAX);
+    assert_eq!(spool::replay::replay(&path, "a", &all, |_| {}).unwrap().samples, 10);
+    *open.lock().unwrap() = true;
+    bench.until(|sink| sink.delivered == 30).await;
+    assert!(seen.lock().unwrap().iter().copied().eq((0..10).chain(0..10).chain(10..20)));
+}
+
+#[tokio::test]
 async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
     let bench =
         start(

@@ -10,6 +10,10 @@ use std::fs::File as StdFile;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Batch, Delivering, Delivery, Sink};
 use crate::encode::{FORMATS, Format};
@@ -26,6 +30,9 @@ const LONGEST_ROW: u64 = 64 << 10;
 struct File {
     target: Arc<Target>,
     format: Format,
+    timeout: Duration,
+    /// A write that hangs: a pipe that nobody reads, a dead network disk.
+    under_way: Option<JoinHandle<io::Result<()>>>,
 }
 
 struct Target {
@@ -41,8 +48,11 @@ pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn
     let format = section.choice("format", Format::Influx, &FORMATS);
     let max_size = section.bytes("max_size", 64 << 20, 4 << 10);
     let max_files = section.number("max_files", 4, 1..=1000);
+    let second = Duration::from_secs(1);
+    let timeout = section.duration("timeout", 30 * second, second / 10..=600 * second);
     let path = Some(path?).filter(|path| path != "-").map(PathBuf::from);
-    Some(Box::new(File { target: Arc::new(Target { path, max_size, max_files }), format }))
+    let target = Arc::new(Target { path, max_size, max_files });
+    Some(Box::new(File { target, format, timeout, under_way: None }))
 }
 
 impl Sink for File {
@@ -51,14 +61,32 @@ impl Sink for File {
         for sample in batch.samples {
             self.format.write(sample, &mut text);
         }
-        let target = self.target.clone();
-        Box::pin(async move {
-            let written = tokio::task::spawn_blocking(move || target.write(&text)).await;
-            match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                Ok(()) => Delivery::accepted(),
-                Err(error) => Delivery::later(format!("cannot write: {error}")),
+        Box::pin(self.write(text))
+    }
+}
+
+impl File {
+    /// Writes, one text after the other. What hangs is waited for again the next time; its rows may then
+    /// be there twice, which is better than not at all.
+    async fn write(&mut self, text: Vec<u8>) -> Delivery {
+        const HANGS: &str = "it does not take rows: what reads it stands still";
+        if let Some(before) = &mut self.under_way {
+            match timeout(self.timeout, before).await {
+                Ok(_) => self.under_way = None,
+                Err(_) => return Delivery::later(HANGS),
             }
-        })
+        }
+        let target = self.target.clone();
+        let mut write = tokio::task::spawn_blocking(move || target.write(&text));
+        match timeout(self.timeout, &mut write).await {
+            Ok(Ok(Ok(()))) => Delivery::accepted(),
+            Ok(Ok(Err(error))) => Delivery::later(format!("cannot write: {error}")),
+            Ok(Err(error)) => Delivery::later(format!("cannot write: {error}")),
+            Err(_) => {
+                self.under_way = Some(write);
+                Delivery::later(HANGS)
+            }
+        }
     }
 }
 
@@ -120,6 +148,12 @@ fn cut_half_row(path: &Path, file: &StdFile) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File as StdFile;
+    use std::io::Read;
+    use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::{File, Format, PathBuf, Sink, Target};
     use crate::host::Host;
     use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
@@ -127,7 +161,8 @@ mod tests {
 
     fn sink(path: PathBuf, max_size: u64) -> File {
         let target = Target { path: Some(path), max_size, max_files: 2 };
-        File { target: target.into(), format: Format::Influx }
+        let timeout = Duration::from_secs(60);
+        File { target: target.into(), format: Format::Influx, timeout, under_way: None }
     }
 
     fn sample(number: u64) -> Sample {
@@ -158,6 +193,25 @@ mod tests {
             let after = Host::new(folder.path()).read("/rows").unwrap();
             assert_eq!(after, format!("{kept}m v=3i 7\n"), "{before:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_nobody_reads_is_trouble_and_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut sink = sink(path.clone(), 1 << 20);
+        sink.timeout = Duration::from_millis(100);
+        for _ in 0..2 {
+            let delivery = sink.deliver(Batch::of(&[sample(1)])).await;
+            assert!(matches!(delivery, Delivery::Later { denied: false, .. }), "{delivery:?}");
+        }
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            StdFile::options().read(true).open(path).unwrap().read_to_string(&mut text).unwrap();
+            text
+        });
+        assert_eq!(reader.join().unwrap(), "m v=1i 7\n", "one write, however often it was waited for");
     }
 
     #[tokio::test]

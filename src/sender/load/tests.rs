@@ -45,7 +45,7 @@ fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
 }
 
 fn load(frames: Vec<ClaimedFrame>) -> Load {
-    Load::new(&Claim { frames, more: false }, &policy(), |_, _| {})
+    Load::new(&Claim { frames, more: false }, &policy())
 }
 
 fn passed(seq: i64, offset: u64, filtered: u64, expired: u64, unreadable: u64) -> Passed {

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use crate::metric::UnixNanos;
 
-/// Reads `2026-01-31T12:00:00Z`, `2026-01-31 12:00:00` (UTC), or an age such as `2h 30m`.
+/// Reads `2026-01-31T12:00:00Z`, `2026-01-31 12:00:00`, `2026-01-31` (all UTC), or an age such as `2h 30m`.
 pub(super) fn parse(text: &str, now: UnixNanos) -> Result<UnixNanos, String> {
     if let Ok(age) = humantime::parse_duration(text) {
         return Ok(now.minus(age));
     }
-    let time = humantime::parse_rfc3339_weak(text).map_err(|_| {
+    let day = humantime::parse_rfc3339_weak(&format!("{text}T00:00:00Z"));
+    let time = humantime::parse_rfc3339_weak(text).or(day).map_err(|_| {
         format!(
             "{text:?} is no moment; expected a time such as \"2026-01-31T12:00:00Z\" or an age such as \"2h\""
         )
@@ -31,6 +32,7 @@ mod tests {
         check("0s", now.0);
         check("2023-11-14T22:13:20Z", now.0);
         check("2023-11-14 22:13:20", now.0);
+        check("2023-11-14", 1_699_920_000_000_000_000);
         assert!(parse("yesterday", now).unwrap_err().contains("expected a time"));
     }
 }

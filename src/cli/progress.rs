@@ -1,6 +1,6 @@
 //! How far a long command is: a line on standard error that is written over, if a person is there.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 use crate::clock::{Clock, SystemClock};
 use crate::metric::Monotonic;
@@ -17,6 +17,12 @@ impl Progress {
     /// Nothing is done yet.
     pub(super) fn new(what: &'static str) -> Self {
         Self { what, begun: SystemClock.monotonic(), drawn: None, seen: stderr().is_terminal() }
+    }
+
+    /// The same for a command that prints meanwhile: not where both are seen.
+    pub(super) fn beside_output(what: &'static str) -> Self {
+        let new = Self::new(what);
+        Self { seen: new.seen && !stdout().is_terminal(), ..new }
     }
 
     /// So much of 1 is done. What is over in a moment is not worth a line.

@@ -86,7 +86,13 @@ impl Span {
             Some(text) => moment::parse(text, now),
             None => Ok(UnixNanos(default)),
         };
-        Ok(moment(&self.since, i64::MIN)?..moment(&self.until, i64::MAX)?)
+        let time = moment(&self.since, i64::MIN)?..moment(&self.until, i64::MAX)?;
+        if time.is_empty() {
+            return Err(
+                "there is no time between --since and --until; expected --since to be the earlier one".into(),
+            );
+        }
+        Ok(time)
     }
 }
 
@@ -102,7 +108,7 @@ pub(super) fn spool(command: &SpoolCommand) -> Exit {
     match done {
         Ok(Ok(exit)) | Err(exit) => exit,
         Ok(Err(error @ SpoolError::Missing { .. })) => complain(Exit::Unavailable, &error.to_string()),
-        Ok(Err(error @ SpoolError::UnknownSink(_))) => complain(Exit::Usage, &error.to_string()),
+        Ok(Err(error @ SpoolError::UnknownSink { .. })) => complain(Exit::Usage, &error.to_string()),
         Ok(Err(error)) => complain(Exit::Io, &error.to_string()),
     }
 }

@@ -68,8 +68,13 @@ pub enum SpoolError {
         reason: String,
     },
     /// No such sink is registered.
-    #[error("the spool knows no sink {0:?}")]
-    UnknownSink(String),
+    #[error("the spool knows no sink {name:?}; expected one of {known}")]
+    UnknownSink {
+        /// What was asked for.
+        name: String,
+        /// The sinks that it knows.
+        known: String,
+    },
     /// The spool's thread has ended.
     #[error("the spool has stopped")]
     Stopped,

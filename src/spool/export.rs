@@ -39,6 +39,7 @@ struct Row {
     first_time: UnixNanos,
     /// Samples that are settled already.
     skip: usize,
+    samples: usize,
     payload: Vec<u8>,
 }
 
@@ -52,10 +53,7 @@ pub fn export(
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     let sink = match &selection.sink {
         None => None,
-        Some(name) => {
-            let id = ledger::sink_id(&connection, name).map_err(failed)?;
-            Some(id.ok_or_else(|| SpoolError::UnknownSink(name.clone()))?)
-        }
+        Some(name) => Some(ledger::require_sink(&connection, name).map_err(failed)??),
     };
     let (first, last) = connection
         .query_row("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) FROM frames", [], |row| {
@@ -77,7 +75,7 @@ pub fn export(
 
 fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, first_time, payload,
+        "SELECT seq, first_time, samples, payload,
                 ifnull((SELECT iif(first = seq, skip, 0) FROM pending WHERE sink = ?1 AND first <= seq
                         AND seq <= ifnull(last, seq)), 0)
          FROM frames WHERE seq >= ?2 AND seq < ?3
@@ -86,8 +84,9 @@ fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlit
          ORDER BY seq LIMIT ?4",
     )?;
     let rows = statement.query_map(params![sink, seqs.start, seqs.end, STEP], |row| {
-        let skip = usize::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
-        Ok(Row { seq: row.get(0)?, first_time: UnixNanos(row.get(1)?), skip, payload: row.get(2)? })
+        let count = |column| row.get::<_, i64>(column).map(|count| usize::try_from(count).unwrap_or(0));
+        let (first_time, samples, skip) = (UnixNanos(row.get(1)?), count(2)?, count(4)?);
+        Ok(Row { seq: row.get(0)?, first_time, skip, samples, payload: row.get(3)? })
     })?;
     rows.collect()
 }
@@ -96,6 +95,10 @@ fn step(rows: &[Row], time: &Range<UnixNanos>, done: f64) -> Step {
     let mut step = Step { frames: rows.len() as u64, done, ..Step::default() };
     for row in rows {
         match decode(&row.payload, row.first_time) {
+            Ok(samples) if samples.len() != row.samples => {
+                let (found, claimed) = (samples.len(), row.samples);
+                step.unreadable.push(format!("frame {}: it has {found} rows and claims {claimed}", row.seq));
+            }
             Ok(samples) => {
                 let wanted = samples.into_iter().skip(row.skip);
                 step.samples.extend(wanted.filter(|sample| time.contains(&sample.time)));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::Packed;
 use super::clocks::Origin;
 use super::rate::Rate;
 use super::store::{ClaimedFrame, Lane, Settlement};
+use super::{Packed, SpoolError};
 use crate::metric::{Monotonic, UnixNanos};
 
 /// No claim is larger, whatever its frames say of themselves.
@@ -76,6 +76,17 @@ pub(super) fn split(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<()>
 pub(super) fn sink_id(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
     let mut statement = connection.prepare_cached("SELECT id FROM sinks WHERE name = ?1")?;
     statement.query_row([name], |row| row.get(0)).optional()
+}
+
+/// The sink of that name, which somebody typed; what is wrong with it otherwise.
+pub(super) fn require_sink(connection: &Connection, name: &str) -> rusqlite::Result<Result<i64, SpoolError>> {
+    if let Some(id) = sink_id(connection, name)? {
+        return Ok(Ok(id));
+    }
+    let known =
+        connection
+            .query_row("SELECT ifnull(group_concat(name, ', '), 'none') FROM sinks", [], |row| row.get(0))?;
+    Ok(Err(SpoolError::UnknownSink { name: name.to_owned(), known }))
 }
 
 pub(super) fn count_collected(change: &Transaction<'_>, samples: u64) -> rusqlite::Result<()> {
@@ -225,7 +236,10 @@ pub(super) fn settle(
         .execute([sink, first, next, skip])?;
     let lost = covered.saturating_sub(done.sum());
     let delivery = (done.delivered > 0).then_some(now.0);
-    let rate = rate(change, sink)?.and(done.delivered, now);
+    let rate = match done.delivered {
+        0 => rate(change, sink)?,
+        delivered => rate(change, sink)?.and(delivered, now),
+    };
     change
         .prepare_cached(
             "UPDATE sinks SET filtered = filtered + ?2, delivered = delivered + ?3, rejected = rejected + ?4,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::ledger::signed;
+use super::ledger::{require_sink, signed};
 use super::{SpoolError, decode, encode, schema};
 use crate::metric::{Sample, UnixNanos};
 
@@ -60,8 +60,10 @@ pub(super) fn add(
 /// The dead letters of a spool, oldest first, of one sink or of all. Those that cannot be read are
 /// left out.
 pub fn read(path: &Path, sink: Option<&str>) -> Result<Vec<Rejected>, SpoolError> {
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     let connection = schema::open_to_read(path)?;
-    all(&connection, sink).map_err(|source| SpoolError::Sqlite { path: path.to_owned(), source })
+    sink.map_or(Ok(Ok(0)), |sink| require_sink(&connection, sink)).map_err(failed)??;
+    all(&connection, sink).map_err(failed)
 }
 
 fn all(connection: &Connection, sink: Option<&str>) -> rusqlite::Result<Vec<Rejected>> {
@@ -86,10 +88,12 @@ fn all(connection: &Connection, sink: Option<&str>) -> rusqlite::Result<Vec<Reje
 /// Forgets the dead letters of one sink or of all; gives how many there were. The count of rejected
 /// rows stays.
 pub fn purge(path: &Path, sink: Option<&str>) -> Result<usize, SpoolError> {
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     schema::open_to_read(path)?;
     let connection = schema::open_to_change(path)?;
+    sink.map_or(Ok(Ok(0)), |sink| require_sink(&connection, sink)).map_err(failed)??;
     let purge = "DELETE FROM rejected WHERE ?1 IS NULL OR sink = (SELECT id FROM sinks WHERE name = ?1)";
-    connection.execute(purge, [sink]).map_err(|source| SpoolError::Sqlite { path: path.to_owned(), source })
+    connection.execute(purge, [sink]).map_err(failed)
 }
 
 /// Makes the dead letters of one sink or of all pending again; gives how many there were. Those that
@@ -99,6 +103,7 @@ pub fn requeue(path: &Path, sink: Option<&str>) -> Result<usize, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     let mut connection = schema::open_to_change(path)?;
     let change = connection.transaction().map_err(failed)?;
+    sink.map_or(Ok(Ok(0)), |sink| require_sink(&change, sink)).map_err(failed)??;
     let sinks = with_letters(&change, sink).map_err(failed)?;
     let mut count = 0_usize;
     for sink in sinks {

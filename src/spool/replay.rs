@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::ledger::{signed, sink_id, unsigned};
+use super::ledger::{require_sink, signed, unsigned};
 use super::ranges::Ranges;
 use super::{SpoolError, schema};
 use crate::metric::UnixNanos;
@@ -21,6 +21,8 @@ pub struct Replayed {
     pub frames: u64,
     /// Rows in them.
     pub samples: u64,
+    /// Whether the sink is configured, so that they are sent now.
+    pub active: bool,
 }
 
 /// Makes all frames with rows of this time pending for a sink, but for those that are already. They count
@@ -34,10 +36,11 @@ pub fn replay(
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     schema::open_to_read(path)?;
     let mut connection = schema::open_to_change(path)?;
-    let id = sink_id(&connection, sink).map_err(failed)?;
-    let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
+    let id = require_sink(&connection, sink).map_err(failed)??;
     let runs = runs(&connection, time).map_err(failed)?;
-    let mut all = Replayed::default();
+    let active = connection.query_row("SELECT active FROM sinks WHERE id = ?1", [id], |row| row.get(0));
+    let active = active.map_err(failed)?;
+    let mut all = Replayed { active, ..Replayed::default() };
     for (number, run) in (1_u32..).zip(&runs) {
         let change = connection.transaction().map_err(failed)?;
         let added = add(&change, id, *run).map_err(failed)?;
@@ -77,14 +80,12 @@ fn add(change: &Transaction<'_>, sink: i64, (first, last): (i64, i64)) -> rusqli
         .collect::<rusqlite::Result<_>>()?;
     let mut all = Replayed::default();
     for (first, last) in pending.gaps(first, last) {
-        let added = change
+        let (frames, samples) = change
             .prepare_cached(
                 "SELECT count(*), ifnull(sum(samples), 0) FROM frames WHERE seq BETWEEN ?1 AND ?2",
             )?
-            .query_row([first, last], |row| {
-                Ok(Replayed { frames: unsigned(row.get(0)?), samples: unsigned(row.get(1)?) })
-            })?;
-        if added.frames == 0 {
+            .query_row([first, last], |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))))?;
+        if frames == 0 {
             continue;
         }
         // Behind a range that ends here it becomes part of it.
@@ -98,9 +99,9 @@ fn add(change: &Transaction<'_>, sink: i64, (first, last): (i64, i64)) -> rusqli
         }
         change
             .prepare_cached("UPDATE sinks SET collected = collected + ?2 WHERE id = ?1")?
-            .execute([sink, signed(added.samples)])?;
-        all.frames = all.frames.saturating_add(added.frames);
-        all.samples = all.samples.saturating_add(added.samples);
+            .execute([sink, signed(samples)])?;
+        all.frames = all.frames.saturating_add(frames);
+        all.samples = all.samples.saturating_add(samples);
     }
     Ok(all)
 }

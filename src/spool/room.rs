@@ -27,7 +27,7 @@ pub(super) type Thinned = [i64; COARSEST];
 pub(super) const NOT_THINNED: Thinned = [i64::MIN; COARSEST];
 
 /// What must be known to make room.
-pub(super) struct Facts<'a> {
+pub(super) struct Situation<'a> {
     pub(super) plan: Plan,
     pub(super) clocks: &'a Clocks,
     pub(super) now: Moment,
@@ -38,7 +38,7 @@ pub(super) struct Facts<'a> {
 /// Makes room as planned; tells whether there is enough for the incoming frame.
 pub(super) fn clear(
     change: &Transaction<'_>,
-    facts: &Facts<'_>,
+    facts: &Situation<'_>,
     thinned: &mut Thinned,
 ) -> rusqlite::Result<bool> {
     // A range whose frames are all gone is settled.
@@ -51,13 +51,14 @@ pub(super) fn clear(
     let plan = facts.plan;
     let settled = pending(change)?.gaps(i64::MIN, i64::MAX);
     for (first, last) in &settled {
-        let is_old =
-            |origin: &Origin, facts: &Facts<'_>| facts.clocks.age(origin, facts.now) > plan.keep_delivered;
+        let is_old = |origin: &Origin, facts: &Situation<'_>| {
+            facts.clocks.age(origin, facts.now) > plan.keep_delivered
+        };
         for seq in beginning(change, (*first, *last), facts, is_old)? {
             delete(change, seq)?;
         }
     }
-    let is_too_old = |origin: &Origin, facts: &Facts<'_>| {
+    let is_too_old = |origin: &Origin, facts: &Situation<'_>| {
         facts.clocks.age(origin, facts.now) > plan.max_age && facts.clocks.is_certain(origin, facts.now)
     };
     // Rows that are sent again lie before all others, and may be younger than those behind them.
@@ -84,8 +85,8 @@ fn pending(change: &Transaction<'_>) -> rusqlite::Result<Ranges> {
 fn beginning(
     change: &Transaction<'_>,
     (first, last): (i64, i64),
-    facts: &Facts<'_>,
-    goes: impl Fn(&Origin, &Facts<'_>) -> bool,
+    facts: &Situation<'_>,
+    goes: impl Fn(&Origin, &Situation<'_>) -> bool,
 ) -> rusqlite::Result<Vec<i64>> {
     let mut statement = change.prepare_cached(
         "SELECT seq, last_time, boot_id, monotonic_ns FROM frames WHERE seq BETWEEN ?1 AND ?2
@@ -110,7 +111,7 @@ fn beginning(
 /// frames: no stage begins before the one before it has nothing left.
 fn free(
     change: &Transaction<'_>,
-    facts: &Facts<'_>,
+    facts: &Situation<'_>,
     settled: &[(i64, i64)],
     thinned: &mut Thinned,
 ) -> rusqlite::Result<bool> {

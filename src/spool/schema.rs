@@ -66,11 +66,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
 /// Opens a spool to look into, beside the agent that may be writing it.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
-    #[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
-    let exists = std::fs::exists(path).unwrap_or(false);
-    if !exists {
-        return Err(SpoolError::Missing { path: path.to_owned() });
-    }
+    look_at(path)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let open = |how: &str| {
@@ -123,6 +119,23 @@ pub(super) fn open_to_change(path: &Path) -> Result<Connection, SpoolError> {
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(connection)
+}
+
+/// Says why a spool cannot be read, in the system's words: SQLite does not tell.
+fn look_at(path: &Path) -> Result<(), SpoolError> {
+    #[expect(clippy::disallowed_methods, reason = "the spool is ours, not a file of the watched machine")]
+    let opened = std::fs::File::open(path).and_then(|file| file.metadata());
+    match opened {
+        Ok(data) if data.is_dir() => {
+            let source = std::io::ErrorKind::IsADirectory.into();
+            Err(SpoolError::File { path: path.to_owned(), source })
+        }
+        Ok(_) => Ok(()),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(SpoolError::Missing { path: path.to_owned() })
+        }
+        Err(source) => Err(SpoolError::File { path: path.to_owned(), source }),
+    }
 }
 
 /// Whether there is nothing in a file beside a spool.

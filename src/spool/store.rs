@@ -173,7 +173,7 @@ impl Store {
         let change = self.connection.transaction().map_err(&failed)?;
         let mut thinned = self.thinned;
         let step = || {
-            let facts = room::Facts { plan, clocks: &self.clocks, now, leased };
+            let facts = room::Situation { plan, clocks: &self.clocks, now, leased };
             let fits = room::clear(&change, &facts, &mut thinned)?;
             ledger::count_collected(&change, frame.samples)?;
             if fits {
@@ -210,8 +210,7 @@ impl Store {
         if let Err(error) = self.clocks.observe(&self.connection, now) {
             tracing::debug!(%error, "that the clock was set cannot be noted yet");
         }
-        let id = ledger::sink_id(&self.connection, sink).map_err(&failed)?;
-        let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
+        let id = ledger::require_sink(&self.connection, sink).map_err(&failed)??;
         let (mut found, more) = ledger::claim(&self.connection, id, lane, samples).map_err(&failed)?;
         self.correct(&mut found).map_err(&failed)?;
         let frames = found.into_iter().map(|(frame, origin)| {
@@ -280,8 +279,7 @@ impl Store {
             return Ok(());
         }
         let change = self.connection.transaction().map_err(&failed)?;
-        let id = ledger::sink_id(&change, sink).map_err(&failed)?;
-        let id = id.ok_or_else(|| SpoolError::UnknownSink(sink.to_owned()))?;
+        let id = ledger::require_sink(&change, sink).map_err(&failed)??;
         ledger::settle(&change, id, done, now).map_err(&failed)?;
         rejected::add(&change, id, letters, now).map_err(&failed)?;
         change.commit().map_err(failed)?;

@@ -92,8 +92,10 @@ impl Spool {
 
     /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
     pub fn append(&self, frame: &Frame) {
-        if let Err(TrySendError::Full(Command::Append(frame))) =
-            self.commands.try_send(Command::Append(frame.into()))
+        let sent = self.commands.try_send(Command::Append(frame.into()));
+        if let Err(
+            TrySendError::Full(Command::Append(frame)) | TrySendError::Disconnected(Command::Append(frame)),
+        ) = sent
         {
             self.refused.fetch_add(frame.samples, Ordering::Relaxed);
         }

@@ -55,7 +55,7 @@ pub(super) fn export(path: &Path, args: &ExportArgs) -> Result<Exit, SpoolError>
     };
     let selection = Selection { sink: args.sink.clone(), time };
     let format = Format::from(args.format);
-    let mut progress = Progress::new("exporting");
+    let mut progress = Progress::beside_output("exporting");
     let (mut out, mut text) = (io::stdout().lock(), Vec::new());
     let (mut written, mut unreadable) = (Ok(()), Vec::new());
     export_rows(path, &selection, |step: Step| {

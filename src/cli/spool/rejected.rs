@@ -26,7 +26,7 @@ pub(in crate::cli) struct RejectedArgs {
     /// Forget them instead of printing them.
     #[arg(long)]
     purge: bool,
-    /// Send them again, once what the server disliked has been mended.
+    /// Send them again, once what the server disliked has been mended. Those that are older than the spool keeps rows expire.
     #[arg(long, conflicts_with = "purge")]
     requeue: bool,
 }
@@ -52,6 +52,9 @@ pub(super) fn rejected(path: &Path, args: &RejectedArgs) -> Result<Exit, SpoolEr
             print_json(&found.iter().map(json).collect::<Vec<_>>())
         }
         Output::Table => {
+            if found.is_empty() {
+                return Ok(print("no rejected rows are kept\n"));
+            }
             let mut text = Vec::new();
             for one in &found {
                 let reason = format!("{}: {}\n  ", one.sink, one.letter.reason);

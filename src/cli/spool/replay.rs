@@ -29,13 +29,17 @@ pub(super) fn replay(path: &Path, args: &ReplayArgs) -> Result<Exit, SpoolError>
         Err(message) => return Ok(complain(Exit::Usage, &message)),
     };
     let mut progress = Progress::new("marking");
-    let Replayed { frames, samples } = make_pending(path, &args.sink, &time, |done| progress.at(done))?;
+    let Replayed { frames, samples, active } =
+        make_pending(path, &args.sink, &time, |done| progress.at(done))?;
     drop(progress);
     let sink = &args.sink;
     Ok(print(&match frames {
         0 => format!(
             "nothing of that time can be sent to {sink} again: it is gone (see keep_delivered), or still waiting\n"
         ),
-        _ => format!("{samples} rows in {frames} frames will be sent to {sink} again\n"),
+        _ if active => format!("{samples} rows in {frames} frames will be sent to {sink} again\n"),
+        _ => {
+            format!("{samples} rows in {frames} frames will be sent to {sink} once it is configured again\n")
+        }
     }))
 }

@@ -33,9 +33,11 @@ pub(super) fn status(path: &Path, args: &StatusArgs) -> Result<Exit, SpoolError>
 }
 
 fn table(status: &Status, now: UnixNanos) -> String {
-    let ago = |time: Option<i64>| time.map_or_else(|| "-".to_owned(), |time| age(UnixNanos(time), now));
+    let ago = |time: Option<i64>| {
+        time.map_or_else(|| "-".to_owned(), |time| format!("{} ago", age(UnixNanos(time), now)))
+    };
     let mut text = format!(
-        "spool {}: {} in {} frames, oldest row {} ago, newest {} ago\n",
+        "spool {}: {} in {} frames, oldest row {}, newest {}\n",
         status.path.display(),
         ByteSize(status.bytes),
         status.frames,
@@ -75,19 +77,26 @@ fn sink_table(sink: &SinkStatus, now: UnixNanos) -> String {
         sink.pending_frames,
         if sink.pending == 0 { "-".to_owned() } else { ago(sink.oldest_pending) },
     );
-    let rate = sink.delivered_per_second.map(|rate| format!(", {rate:.0} samples per second"));
+    let rate = sink
+        .delivered_per_second
+        .filter(|_| sink.last_delivery.is_some())
+        .map(|rate| format!(", {rate:.0} samples per second"));
     let _ = writeln!(text, "  last delivery: {}{}", ago(sink.last_delivery), rate.unwrap_or_default());
     let drained = match sink.drained_in_seconds {
         Some(0.0) => None,
         Some(seconds) => Some(format!("in {}", short(Duration::from_secs_f64(seconds.min(1e9))))),
+        // The last ticks are always on their way.
+        None if sink.pending_frames <= 2 || sink.last_error.is_some() => None,
         None => Some("not known, or never at this rate".to_owned()),
     };
     if let Some(drained) = drained {
         let _ = writeln!(text, "  all sent: {drained}");
     }
     if let Some(error) = &sink.last_error {
-        let next = sink.next_try.map_or(Duration::ZERO, |next| UnixNanos(next).since(now));
-        let _ = writeln!(text, "  trouble: {error}\n  next try: in {}", short(next));
+        let _ = writeln!(text, "  trouble: {error}");
+        if let Some(next) = sink.next_try {
+            let _ = writeln!(text, "  next try: in {}", short(UnixNanos(next).since(now)));
+        }
     }
     text
 }

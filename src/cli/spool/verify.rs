@@ -34,11 +34,7 @@ pub(super) fn verify(path: &Path) -> Result<Exit, SpoolError> {
         // Writing into memory does not fail.
         let _ = writeln!(text, "{problem}");
     }
-    let _ = writeln!(
-        text,
-        "{} problems; when dunlin meets damage it begins a new spool and saves what can be read",
-        found.problems.len()
-    );
+    let _ = writeln!(text, "problems: {}", found.problems.len());
     Ok(match print(&text) {
         Exit::Fine => Exit::Io,
         failed => failed,

@@ -533,6 +533,6 @@ fn what_is_replayed_waits_again_but_not_twice() {
     assert_eq!((b.collected, b.pending), (100, 100));
     assert!(matches!(
         replay::replay(&path, "x", &(seconds(0)..seconds(9)), |_| {}),
-        Err(SpoolError::UnknownSink(_))
+        Err(SpoolError::UnknownSink { .. })
     ));
 }

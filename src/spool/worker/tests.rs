@@ -77,7 +77,7 @@ async fn a_sink_hears_of_a_frame_and_claims_it() {
     spool.append(&frame());
     appended.changed().await.unwrap();
     assert_eq!(spool.claim("a", Lane::Live, 10).await.unwrap().frames.len(), 1);
-    assert!(matches!(spool.claim("x", Lane::Live, 10).await, Err(SpoolError::UnknownSink(_))));
+    assert!(matches!(spool.claim("x", Lane::Live, 10).await, Err(SpoolError::UnknownSink { .. })));
     spool.note_trouble("a", Some("refused".into()), Some(UnixNanos(5)));
     spool.stop();
     thread.join().unwrap();

@@ -316,7 +316,7 @@ impl World {
     }
 
     fn requeue(&mut self, name: &'static str) {
-        if self.disk_full {
+        if self.disk_full || self.ids().iter().all(|known| known != name) {
             return;
         }
         let count = rejected::requeue(&self.path, Some(name)).unwrap();

@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
             Delivery::Malformed { reason } | Delivery::TooLarge { reason } | Delivery::Gone { reason } => {
                 (&[][..], reason.as_str())
             }
-            Delivery::Later { reason, .. } => (&[][..], reason.as_str()),
+            Delivery::Later { reason, .. } | Delivery::Slow { reason } => (&[][..], reason.as_str()),
         };
         assert!(rejected.is_sorted_by(|one, next| one.index < next.index));
         for reason in rejected.iter().map(|rejection| rejection.reason.as_str()).chain([reason]) {

@@ -280,7 +280,7 @@ fn policy(section: &Section<'_>) -> Policy {
     let backfill_rate = section.bytes("backfill_rate", 0, 0);
     let max_age = section.duration("max_age", NEVER, NEVER..=3650 * 86_400 * SECOND);
     Policy {
-        batch_samples: section.number("batch_samples", 5_000, 1..=100_000),
+        batch_samples: section.number("batch_samples", 2_000, 1..=100_000),
         batch_bytes: section.bytes("batch_bytes", 4 << 20, 1 << 10),
         flush_interval: section.duration("flush_interval", SECOND, NEVER..=3600 * SECOND),
         retry_max_delay: section.duration("retry_max_delay", 10 * SECOND, SECOND / 10..=3600 * SECOND),

@@ -125,8 +125,9 @@ fn requeue_of(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<usize> {
     let (ids, samples) = letters_of(change, sink)?;
     let chunks: Vec<&[Sample]> = samples.chunks(ROWS_OF_A_FRAME).collect();
     let count = signed(chunks.len() as u64);
+    // Numbers that no frame of a tick ever has: what is sent again is told by them.
     let before: i64 = change.query_row(
-        "SELECT min(ifnull((SELECT min(seq) FROM frames), 1), ifnull((SELECT min(first) FROM pending), 1))",
+        "SELECT min(ifnull((SELECT min(seq) FROM frames), 1), ifnull((SELECT min(first) FROM pending), 1), 1)",
         [],
         |row| row.get(0),
     )?;

@@ -481,6 +481,26 @@ fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
 }
 
 #[test]
+fn rows_that_are_sent_again_have_numbers_that_no_tick_has() {
+    let mut bench = bench(|_| {});
+    for second in [1, 2] {
+        bench.append(second, 3);
+    }
+    let sample = frame(2, 1).samples.remove(0);
+    let letters = [DeadLetter { sample, reason: "no".into() }];
+    bench.settle("a", 2, 3, 6);
+    bench.claimed("b", 6);
+    let end = Position { seq: 2, offset: 3 };
+    let done = Settlement { end, filtered: 0, delivered: 5, rejected: 1, expired: 0 };
+    bench.store.settle("b", done, &letters, seconds(2)).unwrap();
+    // The first frames are gone by now.
+    bench.append(400, 3);
+    bench.append(401, 3);
+    assert_eq!(rejected::requeue(&bench.folder.path().join("spool.db"), None).unwrap(), 1);
+    assert_eq!(bench.claimed_of("b", Lane::Backlog, 1), [(0, 0, 1)]);
+}
+
+#[test]
 fn rows_that_are_sent_again_hold_up_no_expiry() {
     let mut bench = bench(|config| config.max_age = Duration::from_secs(130));
     for second in [1, 2, 120] {

@@ -1,16 +1,15 @@
 //! What must hold of `spool::store`.
 
+mod again;
 mod clock;
 mod model;
+mod room;
 
 use std::time::Duration;
 
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{
-    Config, DeadLetter, Durability, Frame, Lane, Packed, SinkStatus, SpoolError, Status, WhenFull, decode,
-    rejected, replay,
-};
+use crate::spool::{Config, Durability, Frame, Lane, Packed, SinkStatus, Status, WhenFull, decode};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -188,31 +187,6 @@ fn a_split_while_rows_are_under_way_settles_those_rows_and_no_others() {
 }
 
 #[test]
-fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
-    let mut bench = bench(|_| {});
-    bench.append(1, 3);
-    let letters: Vec<_> = frame(1, 3)
-        .samples
-        .into_iter()
-        .map(|sample| DeadLetter { sample, reason: "field type conflict".into() })
-        .collect();
-    let end = Position { seq: 1, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0 };
-    bench.claimed("a", 3);
-    bench.store.settle("a", done, &letters, seconds(9)).unwrap();
-    assert_eq!(bench.status("a").rejected, 3);
-    let path = bench.folder.path().join("spool.db");
-    let found = rejected::read(&path, Some("a")).unwrap();
-    assert_eq!(found.iter().map(|one| one.letter.clone()).collect::<Vec<_>>(), letters);
-    assert_eq!((found[0].sink.as_str(), found[0].at), ("a", seconds(9)));
-    assert!(rejected::read(&path, Some("b")).unwrap().is_empty());
-    assert_eq!(rejected::purge(&path, Some("b")).unwrap(), 0);
-    assert_eq!(rejected::purge(&path, None).unwrap(), 3);
-    assert!(rejected::read(&path, None).unwrap().is_empty());
-    assert_eq!(bench.status("a").rejected, 3);
-}
-
-#[test]
 fn a_position_survives_reopening() {
     let mut bench = bench(|_| {});
     bench.append(1, 10);
@@ -241,136 +215,6 @@ fn a_new_sink_begins_with_the_next_frame_and_a_removed_one_keeps_its_backlog() {
     bench.settle("a", 1, 10, 10);
     assert_eq!(bench.claimed("a", 100), [(3, 0, 10)]);
     assert_eq!(bench.status("a").collected, 20);
-}
-
-#[test]
-fn the_size_limit_holds_and_what_it_pushes_out_is_counted() {
-    let mut bench = bench(|config| config.max_size = 1 << 20);
-    for second in 1..=200 {
-        bench.append(second, 200);
-    }
-    let status = Status::read(&bench.folder.path().join("spool.db")).unwrap();
-    let frames = bench.status("a").pending_frames;
-    assert!(frames < 200 && frames > 20, "{frames} frames are left");
-    assert!(bench.status("a").dropped > 0);
-    assert!(status.bytes < (1 << 20) + (5 << 20), "file and log: {}", status.bytes);
-    assert_eq!(bench.claimed("a", 1)[0].0, 201 - i64::try_from(frames).unwrap());
-}
-
-#[test]
-fn a_full_backlog_gets_coarser_and_stays_whole() {
-    let mut bench = bench(|config| {
-        config.max_size = 1 << 20;
-        config.max_age = Duration::from_secs(1_000_000);
-        config.when_full = WhenFull::Thin;
-    });
-    for second in 1..=400 {
-        bench.append(second, 200);
-    }
-    let ticks: Vec<i64> = bench.claimed("a", u64::MAX).iter().map(|(seq, ..)| *seq).collect();
-    let sink = bench.status("a");
-    assert_eq!(sink.dropped, 0);
-    assert_eq!(sink.thinned, (400 - ticks.len() as u64) * 200);
-    // Sequence numbers are the ticks here: no gap is longer than the coarsest that was needed.
-    let gaps: Vec<i64> = ticks.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(ticks[0] <= 8 && *ticks.last().unwrap() == 400, "{ticks:?}");
-    assert!(gaps.iter().all(|gap| *gap <= 8), "{ticks:?}");
-    let old = ticks.iter().filter(|tick| **tick <= 100);
-    assert!(old.clone().all(|tick| tick % 2 == 0), "{ticks:?}");
-}
-
-#[test]
-fn events_are_never_thinned() {
-    let mut bench = bench(|config| {
-        config.max_size = 1 << 20;
-        config.when_full = WhenFull::Thin;
-    });
-    for second in 1..=200 {
-        let mut frame = frame(second, 200);
-        frame.events = second == 7;
-        bench.keep(&frame);
-    }
-    assert!(bench.claimed("a", u64::MAX).iter().any(|(seq, _, _)| *seq == 7));
-    assert!(bench.status("a").thinned > 0);
-}
-
-#[test]
-fn a_frame_that_is_being_sent_is_not_thrown_out() {
-    let mut bench = bench(|config| config.max_size = 1 << 20);
-    bench.append(1, 200);
-    assert_eq!(bench.claimed("a", 1), [(1, 0, 200)]);
-    for second in 2..=200 {
-        bench.append(second, 200);
-    }
-    bench.settle("a", 1, 200, 200);
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!(a.delivered, 200);
-    assert!(b.dropped > 0);
-}
-
-#[test]
-fn much_that_is_too_much_is_thinned_over_many_frames_and_not_dropped() {
-    let mut bench = bench(|config| config.when_full = WhenFull::Thin);
-    for second in 1..=1_500 {
-        bench.append(second, 200);
-    }
-    bench.store.config.max_size = bench.store.used().unwrap() * 3 / 5;
-    for second in 1_501..=1_510 {
-        bench.append(second, 200);
-    }
-    let sink = bench.status("a");
-    assert_eq!(sink.dropped, 0);
-    let left: Vec<i64> = bench.claimed("a", u64::MAX).iter().map(|(seq, ..)| *seq).collect();
-    assert!(left.windows(2).all(|pair| pair[1] - pair[0] <= 2), "no more than every second one is gone");
-    assert!(sink.thinned > 512, "{sink:?}");
-}
-
-#[test]
-fn drop_newest_takes_a_frame_for_which_there_is_room() {
-    let mut bench = bench(|config| {
-        config.max_size = 2 << 20;
-        config.when_full = WhenFull::DropNewest;
-        config.keep_delivered = Duration::from_secs(1_000_000);
-    });
-    let mut second = 0;
-    while bench.status("a").dropped == 0 {
-        second += 1;
-        bench.append(second, 200);
-    }
-    // Two settled frames are less than is freed as a rule, and more than the next one needs.
-    for sink in ["a", "b"] {
-        bench.settle(sink, 2, 200, 400);
-    }
-    bench.append(second + 1, 200);
-    assert_eq!(bench.status("a").dropped, 200);
-}
-
-#[test]
-fn drop_newest_keeps_what_is_there() {
-    let mut bench = bench(|config| {
-        config.max_size = 1 << 20;
-        config.when_full = WhenFull::DropNewest;
-    });
-    for second in 1..=200 {
-        bench.append(second, 200);
-    }
-    assert_eq!(bench.claimed("a", 1), [(1, 0, 200)]);
-    assert!(bench.status("a").dropped > 0);
-}
-
-#[test]
-fn drop_newest_lets_new_frames_have_the_room_of_delivered_ones() {
-    let mut bench = bench(|config| {
-        config.max_size = 1 << 20;
-        config.when_full = WhenFull::DropNewest;
-        config.keep_delivered = Duration::from_secs(1_000_000);
-    });
-    for second in 1..=100 {
-        bench.append(second, 200);
-        bench.settle("a", second, 200, 200);
-        bench.settle("b", second, 200, 200);
-    }
-    assert_eq!((bench.status("a").delivered, bench.status("a").dropped), (20_000, 0));
 }
 
 #[test]
@@ -413,146 +257,10 @@ fn a_claim_of_a_file_that_is_gone_settles_nothing_in_the_new_one() {
 }
 
 #[test]
-fn what_is_too_old_expires_and_is_counted() {
-    let mut bench = bench(|_| {});
-    bench.append(1, 10);
-    bench.settle("a", 1, 4, 4);
-    bench.append(2, 10);
-    bench.append(4000, 10);
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!((a.delivered, a.expired, a.pending), (4, 16, 10));
-    assert_eq!((b.delivered, b.expired, b.pending), (0, 20, 10));
-}
-
-#[test]
-fn delivered_frames_stay_for_a_while() {
-    let mut bench = bench(|_| {});
-    bench.append(1, 10);
-    bench.settle("a", 1, 10, 10);
-    bench.settle("b", 1, 10, 10);
-    let frames = |bench: &Bench| Status::read(&bench.folder.path().join("spool.db")).unwrap().frames;
-    bench.append(60, 10);
-    assert_eq!(frames(&bench), 2);
-    bench.append(62, 10);
-    assert_eq!(frames(&bench), 2);
-}
-
-#[test]
-fn the_file_becomes_small_again() {
-    let mut bench = bench(|_| {});
-    for second in 1..=100 {
-        bench.append(second, 3000);
-    }
-    let size = |bench: &Bench| Status::read(&bench.folder.path().join("spool.db")).unwrap().bytes;
-    let full = size(&bench);
-    for sink in ["a", "b"] {
-        bench.settle(sink, 100, 3000, 300_000);
-    }
-    for second in 400..420 {
-        bench.append(second, 1);
-    }
-    assert!(size(&bench) < full / 2, "{} of {full}", size(&bench));
-}
-
-#[test]
-fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
-    let mut bench = bench(|_| {});
-    bench.append(1, 3);
-    let letters: Vec<_> =
-        frame(1, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
-    let end = Position { seq: 1, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 1, rejected: 2, expired: 0 };
-    bench.claimed("a", 3);
-    bench.store.settle("a", done, &letters[1..], seconds(9)).unwrap();
-    let path = bench.folder.path().join("spool.db");
-    assert_eq!(rejected::requeue(&path, Some("b")).unwrap(), 0);
-    assert_eq!(rejected::requeue(&path, Some("a")).unwrap(), 2);
-    assert_eq!(rejected::requeue(&path, None).unwrap(), 0);
-    let claim = bench.store.claim("a", Lane::Backlog, 100, bench.now).unwrap();
-    let rows = decode(&claim.frames[0].payload, claim.frames[0].first_time).unwrap();
-    assert_eq!(rows, letters[1..].iter().map(|letter| letter.sample.clone()).collect::<Vec<_>>());
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!((a.delivered, a.rejected, a.pending, b.pending), (1, 0, 2, 3));
-    bench.append(2, 5);
-    bench.settle("a", claim.frames[0].seq, 2, 2);
-    bench.settle("a", 2, 5, 5);
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!((a.collected, a.delivered, a.pending, b.pending), (8, 8, 0, 8));
-}
-
-#[test]
-fn rows_that_are_sent_again_have_numbers_that_no_tick_has() {
-    let mut bench = bench(|_| {});
-    for second in [1, 2] {
-        bench.append(second, 3);
-    }
-    let sample = frame(2, 1).samples.remove(0);
-    let letters = [DeadLetter { sample, reason: "no".into() }];
-    bench.settle("a", 2, 3, 6);
-    bench.claimed("b", 6);
-    let end = Position { seq: 2, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 5, rejected: 1, expired: 0 };
-    bench.store.settle("b", done, &letters, seconds(2)).unwrap();
-    // The first frames are gone by now.
-    bench.append(400, 3);
-    bench.append(401, 3);
-    assert_eq!(rejected::requeue(&bench.folder.path().join("spool.db"), None).unwrap(), 1);
-    assert_eq!(bench.claimed_of("b", Lane::Backlog, 1), [(0, 0, 1)]);
-}
-
-#[test]
-fn rows_that_are_sent_again_hold_up_no_expiry() {
-    let mut bench = bench(|config| config.max_age = Duration::from_secs(130));
-    for second in [1, 2, 120] {
-        bench.append(second, 3);
-    }
-    let letters: Vec<_> =
-        frame(120, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
-    let end = Position { seq: 3, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 9, expired: 0 };
-    bench.claimed("a", 9);
-    bench.store.settle("a", done, &letters, seconds(120)).unwrap();
-    assert_eq!(rejected::requeue(&bench.folder.path().join("spool.db"), Some("a")).unwrap(), 3);
-    bench.append(150, 3);
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!((a.pending, b.expired, b.pending), (6, 6, 6));
-}
-
-#[test]
 fn a_value_of_a_wrong_type_is_damage() {
     let mut bench = bench(|_| {});
     bench.append(1, 3);
     bench.store.connection.execute("UPDATE frames SET last_time = 1.5", []).unwrap();
     let error = bench.store.claim("a", Lane::Live, 1, bench.now).unwrap_err();
     assert!(error.is_damage(), "{error}");
-}
-
-#[test]
-fn what_is_replayed_waits_again_but_not_twice() {
-    let mut bench = bench(|_| {});
-    for second in 1..=10 {
-        bench.append(second, 10);
-    }
-    bench.settle("a", 6, 4, 54);
-    let path = bench.folder.path().join("spool.db");
-    let replay = |from, to| {
-        let done = replay::replay(&path, "a", &(seconds(from)..seconds(to)), |_| {}).unwrap();
-        (done.frames, done.samples)
-    };
-    assert_eq!(replay(20, 30), (0, 0));
-    assert_eq!(replay(3, 5), (2, 20));
-    assert_eq!(replay(3, 5), (0, 0));
-    assert_eq!(replay(0, 100), (3, 30));
-    assert_eq!(bench.claimed("a", 1), [(6, 4, 10)]);
-    assert_eq!(bench.claimed_of("a", Lane::Backlog, 1), [(1, 0, 10)]);
-    bench.settle("a", 2, 10, 20);
-    bench.settle("a", 5, 10, 30);
-    bench.settle("a", 10, 10, 46);
-    let (a, b) = (bench.status("a"), bench.status("b"));
-    assert_eq!((a.collected, a.delivered, a.pending), (150, 150, 0));
-    assert_eq!((b.collected, b.pending), (100, 100));
-    assert!(matches!(
-        replay::replay(&path, "x", &(seconds(0)..seconds(9)), |_| {}),
-        Err(SpoolError::UnknownSink { .. })
-    ));
 }

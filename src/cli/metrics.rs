@@ -32,7 +32,7 @@ pub(super) fn metrics(args: &MetricsArgs) -> Exit {
     match args.format {
         MetricsFormat::Table => print(&catalogue::all().map(table).collect::<String>()),
         MetricsFormat::Json => print_json(&catalogue::all().map(json).collect::<Vec<_>>()),
-        MetricsFormat::Markdown => print(&catalogue::all().map(markdown).collect::<String>()),
+        MetricsFormat::Markdown => print(&document()),
     }
 }
 
@@ -51,7 +51,11 @@ fn tags(measurement: &Measurement) -> String {
 }
 
 fn table(measurement: &Measurement) -> String {
-    let mut text = format!("{}: {}\n  tags: {}\n", measurement.name, measurement.meaning, tags(measurement));
+    let Measurement { name, meaning, opt_in, .. } = measurement;
+    let mut text = format!("{name}: {meaning}\n  tags: {}\n", tags(measurement));
+    if let Some(opt_in) = opt_in {
+        let _ = writeln!(text, "  opt-in: {opt_in}");
+    }
     for field in measurement.fields {
         let Field { name, kind, value_type, unit, meaning, source, .. } = field;
         let (kind, value_type, unit) = (kind.name(), type_name(*value_type), unit.name());
@@ -62,9 +66,42 @@ fn table(measurement: &Measurement) -> String {
     text
 }
 
+/// All of it, as METRICS.md.
+fn document() -> String {
+    let mut text = HEAD.to_owned();
+    for measurement in catalogue::all() {
+        let Measurement { name, meaning, opt_in, .. } = measurement;
+        let opt_in = if opt_in.is_some() { " *(opt-in)*" } else { "" };
+        // Writing into memory does not fail.
+        let _ = writeln!(text, "| [{name}](#{name}) | {meaning}{opt_in} |");
+    }
+    text.push('\n');
+    text.extend(catalogue::all().map(markdown));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// What stands before the measurements.
+const HEAD: &str = "\
+# Metrics
+
+Every measurement that dunlin makes, as `dunlin metrics --format markdown` prints it. Every row also has the tag `host` and those
+of `[tags]`. A counter is a total that only rises until its source begins anew; a gauge may go anywhere; a state is text or a truth
+value. A source is the kernel file (and key) that a number is read from: \"v1\" and \"v2\" are the versions of control groups, and a kernel
+version is named where older ones do not have it. What a machine does not tell is left out, never zero. What is opt-in says how it is
+switched on and what it costs.
+
+| measurement | what a row stands for |
+|---|---|
+";
+
 fn markdown(measurement: &Measurement) -> String {
-    let mut text =
-        format!("## {}\n\n{}\n\nTags: {}\n\n", measurement.name, measurement.meaning, tags(measurement));
+    let mut text = format!("## {}\n\n{}\n\n", measurement.name, measurement.meaning);
+    if let Some(opt_in) = measurement.opt_in {
+        text.push_str(&format!("Opt-in: {opt_in}\n\n"));
+    }
+    text.push_str(&format!("Tags: {}\n\n", tags(measurement)));
     text.push_str(
         "| field | kind | type | unit | meaning | source | Prometheus |\n|---|---|---|---|---|---|---|\n",
     );
@@ -95,5 +132,26 @@ fn json(measurement: &Measurement) -> Value {
         })
     };
     let fields: Vec<_> = measurement.fields.iter().map(field).collect();
-    json!({ "name": measurement.name, "meaning": measurement.meaning, "tags": measurement.tags, "fields": fields })
+    json!({
+        "name": measurement.name, "meaning": measurement.meaning, "opt_in": measurement.opt_in,
+        "tags": measurement.tags, "fields": fields,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document;
+
+    #[test]
+    fn metrics_md_is_the_catalogue() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/METRICS.md");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(path, document()).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == document(),
+            "METRICS.md is not what the catalogue says; UPDATE_EXPECTED=1 writes it anew"
+        );
+    }
 }

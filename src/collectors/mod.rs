@@ -59,18 +59,23 @@ pub struct Entry {
     pub name: &'static str,
     /// What it reads, one sentence.
     pub summary: &'static str,
+    /// Whether it is read only if `[collectors] enabled` names it: it is dear, or makes many series.
+    pub is_opt_in: bool,
     make: fn(&Section<'_>) -> Box<dyn Collector>,
 }
 
 macro_rules! registry {
-    ($($module:ident => $collector:ident,)*) => {
+    ($($module:ident => $collector:ident $($opt_in:ident)?,)*) => {
         /// All collectors, by name.
         pub static REGISTRY: &[Entry] = &[$(Entry {
             name: stringify!($module),
             summary: $module::SUMMARY,
+            is_opt_in: registry!(@ $($opt_in)?),
             make: |section| Box::new($module::$collector::new(section)),
         },)*];
     };
+    (@) => { false };
+    (@ opt_in) => { true };
 }
 
 registry! {
@@ -94,27 +99,38 @@ pub struct Named {
     pub collector: Box<dyn Collector>,
 }
 
-/// Reads `[collectors]`: all collectors but those in `disabled`, each made from its own table.
+/// Reads `[collectors]`: all collectors but those in `disabled`, and of those that are opt-in the ones
+/// in `enabled`, each made from its own table.
 pub fn from_section(section: &Section<'_>) -> Vec<Named> {
-    let disabled = section.texts("disabled", &[]);
-    for name in &disabled {
-        if !REGISTRY.iter().any(|entry| entry.name == name) {
-            let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-            section.mistake(
-                "disabled",
-                format!("names no collector {name:?}; expected some of {}", names.join(", ")),
-            );
-        }
-    }
-    let make = |entry: &Entry| {
+    let disabled = names(section, "disabled", |_| true);
+    let enabled = names(section, "enabled", |entry| entry.is_opt_in);
+    let is_on = |entry: &Entry| {
+        let is_named = |names: &[String]| names.iter().any(|name| name == entry.name);
+        !is_named(&disabled) && (!entry.is_opt_in || is_named(&enabled))
+    };
+    let mut all = Vec::new();
+    for entry in REGISTRY {
+        // Made even if it is off: its settings are looked at all the same.
         let own = section.section(entry.name);
         let collector = (entry.make)(&own);
         own.finish();
-        Named { name: entry.name, collector }
-    };
-    let mut all: Vec<_> = REGISTRY.iter().map(make).collect();
-    all.retain(|named| !disabled.iter().any(|name| name == named.name));
+        if is_on(entry) {
+            all.push(Named { name: entry.name, collector });
+        }
+    }
     all
+}
+
+/// The names of collectors under `key`, each of which must be one of those that fit.
+fn names(section: &Section<'_>, key: &'static str, fits: impl Fn(&Entry) -> bool) -> Vec<String> {
+    let names = section.texts(key, &[]);
+    let known: Vec<_> = REGISTRY.iter().filter(|entry| fits(entry)).map(|entry| entry.name).collect();
+    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+        let kind = if key == "enabled" { "opt-in collector" } else { "collector" };
+        let expected = known.join(", ");
+        section.mistake(key, format!("names no {kind} {name:?}; expected some of {expected}"));
+    }
+    names
 }
 
 #[cfg(test)]

@@ -29,6 +29,12 @@ fn configured(text: &str) -> (Vec<Named>, Vec<String>) {
     (collectors, mistakes.iter().map(ToString::to_string).collect())
 }
 
+/// A configuration in which every collector is on.
+fn everything() -> String {
+    let opt_in: Vec<_> = REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name).collect();
+    format!("[collectors]\nenabled = {opt_in:?}\n")
+}
+
 fn project() -> Host {
     Host::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -98,7 +104,7 @@ fn every_collector_says_of_every_machine_what_is_expected() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
     let mut wrong = Vec::new();
     for machine in machines() {
-        for named in &mut configured("").0 {
+        for named in &mut configured(&everything()).0 {
             let said = ["t0", "t1"].map(|moment| reading(named, &machine, moment).0).concat();
             let path = format!("tests/fixtures/host/{machine}/expected/{}.txt", named.name);
             let expected = project().read(&path).unwrap_or_default();
@@ -118,7 +124,7 @@ fn every_collector_says_of_every_machine_what_is_expected() {
 fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
     let mut met = BTreeSet::new();
     for machine in machines() {
-        for named in &mut configured("").0 {
+        for named in &mut configured(&everything()).0 {
             for moment in ["t0", "t1"] {
                 for sample in reading(named, &machine, moment).1 {
                     assert_eq!(catalogue::contradictions(&sample), [""; 0], "{machine} {}", named.name);
@@ -150,7 +156,7 @@ fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
 
 #[test]
 fn this_machine_is_read_without_an_error() {
-    for named in &mut configured("").0 {
+    for named in &mut configured(&everything()).0 {
         for seconds in [100, 110] {
             let (outcome, samples) = read(named, &Host::new("/"), Monotonic(Duration::from_secs(seconds)));
             assert!(outcome.is_ok(), "{}: {}", named.name, outcome.unwrap_err());
@@ -194,7 +200,8 @@ fn every_file_is_in_the_registry() {
 fn collectors_are_disabled_by_name() {
     let (collectors, mistakes) =
         configured("[collectors]\ndisabled = [\"cpu\", \"cpus\"]\n[collectors.net]\nx = 1\n");
-    assert_eq!(collectors.len(), REGISTRY.len() - 1);
+    let by_default = REGISTRY.iter().filter(|entry| !entry.is_opt_in).count();
+    assert_eq!(collectors.len(), by_default - 1);
     assert!(collectors.iter().all(|named| named.name != "cpu"));
     let [disabled, unknown] = &mistakes[..] else { panic!("{mistakes:?}") };
     assert!(

@@ -62,7 +62,7 @@ pub enum Unit {
     /// Kilobytes of 1024 bytes.
     Kibibytes,
     /// A number without a unit.
-    None,
+    Unitless,
 }
 
 impl Unit {
@@ -81,7 +81,7 @@ impl Unit {
             Self::MegabitsPerSecond => "Mbit/s",
             Self::Pages => "pages",
             Self::Kibibytes => "KiB",
-            Self::None => "",
+            Self::Unitless => "",
         }
     }
 }
@@ -139,12 +139,12 @@ impl Field {
 
     /// A state in words.
     const fn text(name: &'static str, meaning: &'static str, source: &'static str) -> Self {
-        Self::new(name, Kind::State, Type::Text, Unit::None, meaning, source)
+        Self::new(name, Kind::State, Type::Text, Unit::Unitless, meaning, source)
     }
 
     /// A state, yes or no.
     const fn truth(name: &'static str, meaning: &'static str, source: &'static str) -> Self {
-        Self::new(name, Kind::State, Type::Bool, Unit::None, meaning, source)
+        Self::new(name, Kind::State, Type::Bool, Unit::Unitless, meaning, source)
     }
 
     /// The same field, with its Prometheus name.
@@ -168,6 +168,8 @@ pub struct Measurement {
     pub name: &'static str,
     /// What a row of it stands for, one sentence.
     pub meaning: &'static str,
+    /// How it is switched on and what it costs, one sentence, if it is not read by default.
+    pub opt_in: Option<&'static str>,
     /// Its own tags, besides `host` and the global ones. One that ends in `*` stands for many.
     pub tags: &'static [&'static str],
     /// Its fields. A row may lack some.

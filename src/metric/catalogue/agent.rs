@@ -9,6 +9,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     Measurement {
         name: "dunlin_agent",
         meaning: "How the agent itself is doing, in totals since it started.",
+        opt_in: None,
         tags: &[],
         fields: &[
             Field::counter("ticks", Count, "Ticks that were read.", OWN),
@@ -25,6 +26,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     Measurement {
         name: "dunlin_collector",
         meaning: "How reading one collector goes.",
+        opt_in: None,
         tags: &["collector"],
         fields: &[
             Field::gauge("duration_ns", Nanoseconds, "How long its last reading took.", OWN),
@@ -41,6 +43,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     Measurement {
         name: "dunlin_spool",
         meaning: "How full the spool is, before the frame of this tick.",
+        opt_in: None,
         tags: &[],
         fields: &[
             Field::gauge("bytes", Bytes, "Size of the file and its log on disk.", "spool"),
@@ -59,6 +62,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     Measurement {
         name: "dunlin_sink",
         meaning: "What became of a sink's samples since the sink is known, before the frame of this tick: collected = filtered + delivered + pending + rejected + expired + thinned + dropped.",
+        opt_in: None,
         tags: &["sink"],
         fields: &[
             Field::counter("collected", Count, "Samples kept for it.", "spool"),

@@ -3,7 +3,7 @@
 
 mod memory;
 
-use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, None, Percent, UnixNanoseconds};
+use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
 
 pub(super) static MEASUREMENTS: &[Measurement] =
@@ -34,6 +34,7 @@ use tags;
 const CPU: Measurement = Measurement {
     name: "docker_container_cpu",
     meaning: "Processor time of a container, all cores together (cpu=cpu-total).",
+    opt_in: None,
     tags: tags!["cpu"],
     fields: &[
         CONTAINER_ID,
@@ -97,6 +98,7 @@ const CPU: Measurement = Measurement {
 const NETWORK: Measurement = Measurement {
     name: "docker_container_net",
     meaning: "Traffic of one network interface of a container, or of all (network=total).",
+    opt_in: None,
     tags: tags!["network"],
     fields: &[
         CONTAINER_ID,
@@ -142,6 +144,7 @@ const fn block_requests(name: &'static str, meaning: &'static str, source: &'sta
 const BLOCK_IO: Measurement = Measurement {
     name: "docker_container_blkio",
     meaning: "Block I/O of a container on one device (major:minor), or on all (device=total).",
+    opt_in: None,
     tags: tags!["device"],
     fields: &[
         CONTAINER_ID,
@@ -207,6 +210,7 @@ const BLOCK_IO: Measurement = Measurement {
 const PIDS: Measurement = Measurement {
     name: "docker_container_pids",
     meaning: "Processes and threads of a container.",
+    opt_in: None,
     tags: tags![],
     fields: &[
         CONTAINER_ID,
@@ -228,6 +232,7 @@ const PRESSURE_SOURCE: &str =
 const PRESSURE: Measurement = Measurement {
     name: "docker_container_pressure",
     meaning: "How much a container waits for a resource (cpu, memory, io): some of its tasks, or all (full).",
+    opt_in: None,
     tags: tags!["resource", "type"],
     fields: &[
         CONTAINER_ID,
@@ -241,14 +246,15 @@ const PRESSURE: Measurement = Measurement {
 const STATUS: Measurement = Measurement {
     name: "docker_container_status",
     meaning: "What the runtime says of a container's state.",
+    opt_in: None,
     tags: tags![],
     fields: &[
         CONTAINER_ID,
         Field::truth("oomkilled", "Whether it ended because it was killed for memory.", "State.OOMKilled"),
-        Field::gauge("pid", None, "Its first process, as the host numbers it; 0 if none.", "State.Pid"),
+        Field::gauge("pid", Unitless, "Its first process, as the host numbers it; 0 if none.", "State.Pid"),
         Field::signed(
             "exitcode",
-            None,
+            Unitless,
             "What its first process ended with; 0 while it runs.",
             "State.ExitCode",
         ),
@@ -273,6 +279,7 @@ const STATUS: Measurement = Measurement {
 const HEALTH: Measurement = Measurement {
     name: "docker_container_health",
     meaning: "What a container's own health check says.",
+    opt_in: None,
     tags: tags![],
     fields: &[
         Field::text("health_status", "starting, healthy, unhealthy or none.", "State.Health.Status")

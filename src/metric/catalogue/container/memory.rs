@@ -3,7 +3,7 @@
 //! The keys are those of all kernels up to Linux 6.18. A key that is not here is reported too, with
 //! the kind and unit of the last entry, `*`: whoever meets one adds a line.
 
-use super::super::Unit::{Bytes, Count, None, Percent};
+use super::super::Unit::{Bytes, Count, Percent, Unitless};
 use super::{CONTAINER_ID, Field, Measurement, tags};
 
 const V1: &str = "v1 memory.stat";
@@ -23,6 +23,7 @@ const fn events(name: &'static str, meaning: &'static str, source: &'static str)
 pub(super) const MEMORY: Measurement = Measurement {
     name: "docker_container_mem",
     meaning: "Memory of a container.",
+    opt_in: None,
     tags: tags![],
     fields: &[
         CONTAINER_ID,
@@ -255,6 +256,6 @@ pub(super) const MEMORY: Measurement = Measurement {
         events("numa_task_migrated", "Tasks moved to the node whose memory they use.", V2),
         events("numa_task_swapped", "Tasks exchanged with others to be near their memory.", V2),
         // The rest.
-        Field::gauge("*", None, "A key of memory.stat that this version of dunlin does not know.", BOTH),
+        Field::gauge("*", Unitless, "A key of memory.stat that this version of dunlin does not know.", BOTH),
     ],
 };

@@ -6,6 +6,7 @@ use super::super::{Field, Measurement};
 pub(super) const DISK: Measurement = Measurement {
     name: "disk",
     meaning: "How full a filesystem is.",
+    opt_in: None,
     tags: &["path", "device", "fstype", "mode"],
     fields: &[
         Field::gauge("total", Bytes, "Its size.", "statvfs f_blocks")
@@ -46,6 +47,7 @@ const fn millis(name: &'static str, meaning: &'static str, source: &'static str)
 pub(super) const DISKIO: Measurement = Measurement {
     name: "diskio",
     meaning: "What a block device (a disk or a partition) has read and written since boot.",
+    opt_in: None,
     tags: &["name"],
     fields: &[
         total("reads", "Reads completed.", "/proc/diskstats column 4")

@@ -10,6 +10,7 @@ const fn size(name: &'static str, meaning: &'static str, source: &'static str) -
 pub(super) const MEM: Measurement = Measurement {
     name: "mem",
     meaning: "What memory is used for.",
+    opt_in: None,
     tags: &[],
     fields: &[
         size("total", "Memory that the kernel can use.", "/proc/meminfo MemTotal")
@@ -90,6 +91,7 @@ pub(super) const MEM: Measurement = Measurement {
 pub(super) const SWAP: Measurement = Measurement {
     name: "swap",
     meaning: "Swap space, and what went in and out of it.",
+    opt_in: None,
     tags: &[],
     fields: &[
         size("total", "Size of all swap areas.", "/proc/meminfo SwapTotal")

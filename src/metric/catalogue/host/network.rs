@@ -8,6 +8,7 @@ const SOURCE: &str = "/proc/1/net/dev";
 pub(super) const NET: Measurement = Measurement {
     name: "net",
     meaning: "What a network device has received and sent since it came up.",
+    opt_in: None,
     tags: &["interface"],
     fields: &[
         Field::counter("bytes_sent", Bytes, "Sent.", SOURCE).prometheus("node_network_transmit_bytes_total"),

@@ -12,6 +12,7 @@ const fn share(name: &'static str, meaning: &'static str) -> Field {
 pub(super) const CPU: Measurement = Measurement {
     name: "cpu",
     meaning: "How processor time was spent since the reading before; cpu-total is all processors.",
+    opt_in: None,
     tags: &["cpu"],
     fields: &[
         share("usage_user", "In programs, without nice and guest."),

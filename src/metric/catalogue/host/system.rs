@@ -1,17 +1,19 @@
 //! The machine as a whole: load, processes, the kernel's counters, pressure.
 
-use super::super::Unit::{Count, Kibibytes, Microseconds, None, Percent, Seconds, UnixSeconds};
+use super::super::Unit::{Count, Kibibytes, Microseconds, Percent, Seconds, Unitless, UnixSeconds};
 use super::super::{Field, Measurement};
 
 pub(super) const SYSTEM: Measurement = Measurement {
     name: "system",
     meaning: "Load, processors, users, and how long the machine has been up.",
+    opt_in: None,
     tags: &[],
     fields: &[
-        Field::float("load1", None, "Threads that run or wait, mean of a minute.", "/proc/loadavg")
+        Field::float("load1", Unitless, "Threads that run or wait, mean of a minute.", "/proc/loadavg")
             .prometheus("node_load1"),
-        Field::float("load5", None, "The same, mean of 5 minutes.", "/proc/loadavg").prometheus("node_load5"),
-        Field::float("load15", None, "The same, mean of 15 minutes.", "/proc/loadavg")
+        Field::float("load5", Unitless, "The same, mean of 5 minutes.", "/proc/loadavg")
+            .prometheus("node_load5"),
+        Field::float("load15", Unitless, "The same, mean of 15 minutes.", "/proc/loadavg")
             .prometheus("node_load15"),
         Field::gauge("n_cpus", Count, "Logical processors switched on.", "/sys/devices/system/cpu/online"),
         Field::gauge("n_physical_cpus", Count, "Physical cores.", "/sys/devices/system/cpu/cpu*/topology"),
@@ -29,6 +31,7 @@ const fn processes(name: &'static str, meaning: &'static str) -> Field {
 pub(super) const PROCESSES: Measurement = Measurement {
     name: "processes",
     meaning: "How many processes there are, by state; on a busy machine a state may be some readings old.",
+    opt_in: None,
     tags: &[],
     fields: &[
         processes("total", "All processes.").prometheus("node_processes_pids"),
@@ -49,6 +52,7 @@ pub(super) const PROCESSES: Measurement = Measurement {
 pub(super) const KERNEL: Measurement = Measurement {
     name: "kernel",
     meaning: "Counters of the kernel since boot.",
+    opt_in: None,
     tags: &[],
     fields: &[
         Field::gauge("boot_time", UnixSeconds, "When the machine booted.", "/proc/stat btime")
@@ -76,6 +80,7 @@ pub(super) const KERNEL: Measurement = Measurement {
 pub(super) const PRESSURE: Measurement = Measurement {
     name: "pressure",
     meaning: "How long some work, or all of it at once (full), waited for a resource.",
+    opt_in: None,
     tags: &["resource", "type"],
     fields: &[
         Field::float("avg10", Percent, "Share of the last 10 seconds.", "/proc/pressure, Linux 4.20"),

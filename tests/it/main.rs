@@ -36,6 +36,8 @@ mod crash;
 mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
+/// The agent in a container `FROM scratch`, measuring the machine around it.
+mod image;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
@@ -60,5 +62,7 @@ mod statsd;
 mod tidy;
 /// TLS with client certificates before a server: who is let in, and what is said to who is not.
 mod tls;
+/// What dunlin says beside what `free`, `df`, `ip`, `iostat`, `ps` and Docker say.
+mod truth;
 /// The same rows through another implementation of the line protocol, by both paths.
 mod victoria;

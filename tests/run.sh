@@ -74,7 +74,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-for script in tests/run.sh tests/long.sh tests/fuzz.sh config/image/build.sh .ci/run; do bash -n "$script"; done
+for script in tests/run.sh tests/long.sh tests/fuzz.sh tests/vm/*.sh config/image/build.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 # The same cases of every property each time; what only chance finds is for tests/long.sh.

@@ -6,7 +6,7 @@
 //! names it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a
 //! failure. `DUNLIN_TEST_STATSD` is where npm has put Etsy's `statsd`. `DUNLIN_TEST_LONG=1` gives
 //! outages their full length (`tests/long.sh`), `DUNLIN_TEST_BINARY` tests another build,
-//! `DUNLIN_TEST_SEED` repeats what was random.
+//! `DUNLIN_TEST_SEED` repeats what was random, `DUNLIN_TEST_PATIENCE` is how many seconds a slow machine may take for one step.
 
 #![expect(
     clippy::disallowed_methods,

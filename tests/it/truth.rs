@@ -42,6 +42,8 @@ impl Watch {
             };
             lines(&text).into_iter().find(own)
         });
+        // Seen with --nocapture: what was compared.
+        eprintln!("{measurement} {:?} {:?}", line.tags, line.fields);
         (before, line, ask())
     }
 }

@@ -1,13 +1,18 @@
 //! cgroup v2: one tree, all files of a cgroup in one directory.
 //!
 //! A container has all controllers that its parent hands down; a file of another is missing.
+//!
+//! The root has no controllers but some of their files: no memory.current, whose place the sum of
+//! anonymous memory and page cache takes, as v1 and cAdvisor have it; no memory.swap.current, whose place
+//! the whole machine's takes; no events, peaks, limits and numbers of processes.
 
 use super::file::{Got, LazyFile};
 use super::pressure::PressureFiles;
 use super::scan;
 use super::stat::{StatKeys, value_of};
 use crate::containers::reading::{BlockDevice, Cpu, Memory, Pids, Reading};
-use crate::host::Host;
+use crate::host::{Host, text};
+use crate::metric::Text;
 
 /// The files of one cgroup.
 #[derive(Debug)]
@@ -29,12 +34,16 @@ struct MemoryFiles {
     events: LazyFile,
     stat: LazyFile,
     keys: StatKeys,
+    /// Of the root: the machine's.
+    whole: LazyFile,
+    is_root: bool,
 }
 
 impl Files {
     /// The files of the cgroup at `path` below `mount`.
     pub(crate) fn new(mount: &str, path: &str) -> Self {
         let directory = super::join(mount, path);
+        let is_root = path.trim_matches('/').is_empty();
         let file = |name: &str| LazyFile::below(Some(&directory), name);
         Self {
             cpu_stat: file("cpu.stat"),
@@ -46,6 +55,8 @@ impl Files {
                 events: file("memory.events"),
                 stat: file("memory.stat"),
                 keys: StatKeys::default(),
+                whole: LazyFile::below(is_root.then_some("/proc"), "meminfo"),
+                is_root,
             },
             io_stat: file("io.stat"),
             pids_current: file("pids.current"),
@@ -97,17 +108,32 @@ pub(crate) fn cpu(bytes: &[u8]) -> Option<Cpu> {
 
 impl MemoryFiles {
     fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
-        let usage = self.current.number(host, buffer)?;
+        let current = self.current.number(host, buffer);
+        if current.is_none() && !self.is_root {
+            return None;
+        }
         let limit = self.max.number(host, buffer);
         let max_usage = self.peak.number(host, buffer);
         let swap = self.swap.number(host, buffer);
+        let swap = swap.or_else(|| self.whole.read(host, buffer).bytes().and_then(swap_in_use));
         let (fail_count, oom_kills) =
             self.events.read(host, buffer).bytes().map(oom_events).unwrap_or_default();
         let keys = &mut self.keys;
         let stat = self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
         let inactive_file = value_of(&stat, "inactive_file");
+        let usage = current.or_else(|| usage_of_root(&stat))?;
         Some(Memory { usage, limit, max_usage, fail_count, inactive_file, swap, oom_kills, stat })
     }
+}
+
+fn usage_of_root(stat: &[(Text, u64)]) -> Option<u64> {
+    value_of(stat, "anon")?.checked_add(value_of(stat, "file")?)
+}
+
+/// `/proc/meminfo`.
+fn swap_in_use(bytes: &[u8]) -> Option<u64> {
+    let size = |wanted| text::memory_sizes(bytes).find(|(key, _)| *key == wanted).map(|(_, size)| size);
+    size("SwapTotal")?.checked_sub(size("SwapFree")?)
 }
 
 /// `memory.events`: how often the limit led to OOM, and how many processes were killed.

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
+use crate::containers::identity::{ContainerId, Runtime};
+use crate::containers::metadata::Engine;
 use crate::containers::metadata::{Health, Limits, NetworkMode, State};
-use crate::containers::reading::{Interface, Pids, Pressure};
+use crate::containers::reading::{Interface, Pids, Pressure, Resource, Stalled};
+use crate::host::Host;
+use crate::metric::Tags;
 use crate::metric::{Finite, Sample, Value, catalogue};
 
 const ID: &str = "4224084a8225f88e93a7e6e2c0e9adf97325bb11e3234d1079fa5978a9058ae8";
@@ -107,6 +111,46 @@ fn a_label_takes_no_other_tags_place() {
         "site=a, b=\"c\"\n",
     ];
     assert_eq!(tags, expected);
+}
+
+#[test]
+fn other_control_groups_have_names_and_tags_of_their_own() {
+    let reading = Reading {
+        cpu: Some(Cpu { usage_ns: 9, ..Cpu::default() }),
+        memory: Some(Memory { usage: 5, ..Memory::default() }),
+        block_io: Some(Vec::new()),
+        network: vec![Interface { name: "eth0".into(), traffic: Traffic::default() }],
+        pids: Some(Pids { current: 3, limit: None }),
+        pressure: vec![Pressure {
+            resource: Resource::Cpu,
+            stalled: Stalled::Some,
+            avg10: 0.0,
+            avg60: 0.0,
+            avg300: 0.0,
+            total_us: 1,
+        }],
+    };
+    let tags = base().with("cgroup", "/system.slice/ssh.service");
+    let mut rows = Rows::new(UnixNanos(5), base());
+    add_rows(&Identity::of_cgroup(tags), &reading, &system(0), None, true, &mut rows);
+    let found: Vec<_> = checked(rows)
+        .iter()
+        .map(|sample| {
+            assert!(sample.fields.get("container_id").is_none());
+            assert_eq!(sample.tags.get("cgroup"), Some("/system.slice/ssh.service"));
+            sample.measurement.to_string()
+        })
+        .collect();
+    let expected = [
+        "cgroup_cpu",
+        "cgroup_mem",
+        "cgroup_net",
+        "cgroup_net",
+        "cgroup_blkio",
+        "cgroup_pids",
+        "cgroup_pressure",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -349,33 +393,6 @@ fn state() {
     );
     let created = Metadata { started_at: None, pid: None, restart_count: 0, ..running };
     check(&created, &["docker_container_status oomkilled=false pid=0u exitcode=0 restart_count=0u"]);
-}
-
-#[test]
-fn the_host_beside_it() {
-    let stat = b"cpu  100 20 30 400 50 6 7 8 9 10\ncpu0 1 2\ncpu1 1 2\nintr 5 6 7\ncpu9 1\n";
-    assert_eq!(processors(stat), ((100 + 20 + 30 + 400 + 50 + 6 + 7) * 10_000_000, 2));
-    assert_eq!(processors(b"cpu  18446744073709551615 20\n"), (u64::MAX, 0));
-    assert_eq!(processors(b""), (0, 0));
-    assert_eq!(processors(b"nonsense\n\xff\n"), (0, 0));
-    assert_eq!(memory_total(b"MemTotal:        2025988 kB\nMemFree: 1 kB\n"), 2_025_988 * 1024);
-    assert_eq!(memory_total(b"MemTotal: x kB\n"), 0);
-    assert_eq!(memory_total(b""), 0);
-}
-
-#[test]
-fn the_host_is_seen_as_docker_sees_it() {
-    let root = format!("{}/tests/fixtures/host/cgroup-v2-docker/t0", env!("CARGO_MANIFEST_DIR"));
-    let host = Host::new(&root);
-    let system = SystemCpu::read(&host).unwrap();
-    let docker = host.read(format!("/docker/stats-{ID}.json")).unwrap();
-    let docker: serde_json::Value = serde_json::from_str(&docker).unwrap();
-    let total = docker["cpu_stats"]["system_cpu_usage"].as_u64().unwrap();
-    let later = total.checked_sub(system.total_ns).unwrap();
-    assert!(later < 120_000_000_000, "{later} ns of processor time between the two");
-    assert_eq!(u64::from(system.online), docker["cpu_stats"]["online_cpus"].as_u64().unwrap());
-    assert_eq!(system.memory_total, docker["memory_stats"]["limit"].as_u64().unwrap());
-    assert!(SystemCpu::read(&Host::new("/nowhere")).is_err());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The containers' measurements. Names, tags and types are those of Telegraf's `docker` input; what
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
+mod cgroup;
 mod memory;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
@@ -8,6 +9,9 @@ use super::{Field, Measurement};
 
 pub(super) static MEASUREMENTS: &[Measurement] =
     &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+
+/// The same of control groups that are no containers.
+pub(super) use cgroup::MEASUREMENTS as OF_CGROUPS;
 
 /// What every row has: a field, so that it does not make a series of each new container.
 const CONTAINER_ID: Field =

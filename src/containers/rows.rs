@@ -43,7 +43,11 @@ pub fn add_rows(
         add_block_io(identity, devices, rows);
     }
     if let Some(pids) = &now.pids {
-        let fields = identity.fields(3).with("current", pids.current).with("limit", pids.limit);
+        let fields = identity
+            .fields(4)
+            .with("current", pids.current)
+            .with("limit", pids.limit)
+            .with("limit_hits", pids.limit_hits);
         rows.add_tagged(identity.names.pids, identity.tags.clone(), fields);
     }
     for pressure in &now.pressure {
@@ -71,7 +75,7 @@ fn add_cpu(
 ) {
     let percent = before.and_then(|(before, system_before)| cpu_percent(cpu, system, before, system_before));
     let fields = identity
-        .fields(9)
+        .fields(11)
         .with("usage_total", cpu.usage_ns)
         .with("usage_in_usermode", cpu.user_ns)
         .with("usage_in_kernelmode", cpu.system_ns)
@@ -79,7 +83,9 @@ fn add_cpu(
         .with("usage_percent", percent)
         .with("throttling_periods", cpu.periods)
         .with("throttling_throttled_periods", cpu.throttled_periods)
-        .with("throttling_throttled_time", cpu.throttled_ns);
+        .with("throttling_throttled_time", cpu.throttled_ns)
+        .with("throttling_bursts", cpu.bursts)
+        .with("throttling_burst_time", cpu.burst_ns);
     rows.add_tagged(identity.names.cpu, identity.cpu_total.clone(), fields);
 }
 
@@ -94,7 +100,7 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
     let limit = limit(memory.limit, host_total);
     let usage = memory.usage_without_cache();
     let mut fields = identity
-        .fields(memory.stat.len().saturating_add(9))
+        .fields(memory.stat.len().saturating_add(15))
         .with("usage", usage)
         .with("limit", limit)
         .with("usage_percent", limit.and_then(|limit| counter::percent(usage, limit)))
@@ -102,7 +108,13 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
         .with("fail_count", memory.fail_count.filter(|count| *count > 0))
         .with("working_set", memory.working_set())
         .with("swap", memory.swap)
-        .with("oom_kills", memory.oom_kills);
+        .with("oom_kills", memory.oom_kills)
+        .with("under_oom", memory.under_oom)
+        .with("events_low", memory.events.low)
+        .with("events_high", memory.events.high)
+        .with("events_max", memory.events.max)
+        .with("events_oom", memory.events.oom)
+        .with("events_oom_group_kill", memory.events.oom_group_kill);
     for (key, value) in &memory.stat {
         fields.set(key.clone(), *value);
     }
@@ -153,6 +165,7 @@ fn add_block_io(identity: &Identity, devices: &[BlockDevice], rows: &mut Rows) {
     for device in devices {
         total.bytes = total.bytes.plus(&device.bytes);
         total.requests = total.requests.plus(&device.requests);
+        total.cost = total.cost.plus(&device.cost);
         let make = || identity.tags.with("device", format!("{}:{}", device.major, device.minor));
         let tags = identity.devices.get(&(device.major, device.minor), make);
         rows.add_tagged(identity.names.block_io, tags, block_fields(identity, device));
@@ -162,9 +175,9 @@ fn add_block_io(identity: &Identity, devices: &[BlockDevice], rows: &mut Rows) {
 }
 
 fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
-    let BlockDevice { bytes, requests, .. } = device;
+    let BlockDevice { bytes, requests, cost, .. } = device;
     identity
-        .fields(13)
+        .fields(17)
         .with("io_service_bytes_recursive_read", bytes.read)
         .with("io_service_bytes_recursive_write", bytes.write)
         .with("io_service_bytes_recursive_sync", bytes.sync)
@@ -177,6 +190,10 @@ fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
         .with("io_serviced_recursive_async", requests.asynchronous)
         .with("io_serviced_recursive_discard", requests.discard)
         .with("io_serviced_recursive_total", requests.total)
+        .with("io_cost_usage", cost.usage_us)
+        .with("io_cost_wait", cost.wait_us)
+        .with("io_cost_indebt", cost.indebt_us)
+        .with("io_cost_indelay", cost.indelay_us)
 }
 
 /// Adds what the runtime says of the container's state at that moment.

@@ -7,6 +7,7 @@
 
 pub(crate) mod file;
 mod hierarchy;
+mod pids;
 mod pressure;
 pub(crate) mod scan;
 mod stat;

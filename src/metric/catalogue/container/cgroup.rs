@@ -55,7 +55,7 @@ pub(in crate::metric::catalogue) static MEASUREMENTS: &[Measurement] = &[
     of(
         &PRESSURE,
         "cgroup_pressure",
-        "How much a control group waits for a resource (cpu, memory, io): some of its tasks, or all (full).",
+        "How much a control group waits for a resource (cpu, memory, io, irq): some of its tasks, or all (full).",
         &["cgroup", "resource", "type"],
     ),
 ];

@@ -11,6 +11,7 @@
 pub mod cgroup;
 pub mod config;
 mod discovery;
+pub mod group;
 pub mod identity;
 pub mod metadata;
 pub mod network;

@@ -5,6 +5,8 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod directory;
+pub mod process;
 pub mod text;
 pub mod topology;
 mod tree;

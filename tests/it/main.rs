@@ -46,6 +46,8 @@ mod outage;
 mod poison;
 /// The power fails under the agent.
 mod power_cut;
+/// `dunlin ps` beside `ps` and `docker top`, and from within other namespaces.
+mod processes;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
 mod proxy;
 /// The two commands of the README.

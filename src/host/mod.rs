@@ -5,6 +5,7 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+pub mod mountinfo;
 pub mod text;
 pub mod topology;
 mod tree;

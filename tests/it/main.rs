@@ -36,6 +36,8 @@ mod crash;
 mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
+/// `dunlin machine` beside the tools that tell the same.
+mod machine;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.

@@ -6,6 +6,7 @@
 
 pub mod counter;
 mod directory;
+pub mod mountinfo;
 pub mod process;
 pub mod text;
 pub mod topology;

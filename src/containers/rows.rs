@@ -9,6 +9,7 @@
 //! `max_usage` from `memory.peak` or none (0), all keys of `memory.stat` are there (29), a v2
 //! container has its numbers of requests, and what is not known is left out.
 
+mod on_demand;
 mod series;
 mod system;
 
@@ -63,6 +64,9 @@ pub fn add_rows(
             .with("avg300", pressure.avg300)
             .with("total", pressure.total_us);
         rows.add_tagged(identity.names.pressure, tags, fields);
+    }
+    if let Some(more) = &now.on_demand {
+        on_demand::add(identity, more, system, rows);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CgroupReader, Hierarchy, join};
+use super::{CgroupReader, Groups, Hierarchy, join};
 use crate::containers::reading::{Operations, Reading};
 use crate::host::Host;
 
@@ -28,7 +28,8 @@ fn shot(shot: &str) -> Vec<Pair> {
         for file in host.list("/docker").unwrap() {
             let docker: Value = serde_json::from_str(&host.read(format!("/docker/{file}")).unwrap()).unwrap();
             let id = docker["id"].as_str().unwrap();
-            let mut reader = CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"));
+            let mut reader =
+                CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"), Groups::default());
             let pid = reader.first_pid(&host);
             assert!(pid.is_some(), "{machine} {id} has processes");
             let reading = reader.read(&host, pid).unwrap();
@@ -186,7 +187,7 @@ fn v2_host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host, CgroupReader) {
     for (name, text) in files {
         std::fs::write(folder.path().join("c").join(name), text).unwrap();
     }
-    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c");
+    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", Groups::default());
     let host = Host::new(folder.path());
     (folder, host, reader)
 }
@@ -245,7 +246,9 @@ fn the_root_is_a_control_group_with_fewer_files() {
     let read = |machine: &str| {
         let root = format!("{}/tests/fixtures/host/{machine}/t0", env!("CARGO_MANIFEST_DIR"));
         let host = Host::new(root);
-        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/").read(&host, None).unwrap()
+        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/", Groups::default())
+            .read(&host, None)
+            .unwrap()
     };
     let v1 = read("cgroup-v1-docker");
     assert_eq!(v1.cpu.unwrap().usage_ns, 4_199_763_808_950);
@@ -266,7 +269,7 @@ fn the_root_is_a_control_group_with_fewer_files() {
 fn the_roots_memory_is_absent_where_its_parts_are() {
     let check = |files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>| {
         let (_folder, host, _) = v2_host(files);
-        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/");
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/", Groups::default());
         let memory = reader.read(&host, None).unwrap().memory;
         assert_eq!(memory.map(|memory| (memory.usage, memory.swap)), expected, "{files:?}");
     };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
+use crate::containers::group::Groups;
 use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::Engine;
 use crate::containers::metadata::{Health, Limits, NetworkMode, State};
@@ -46,12 +47,12 @@ fn identity() -> Identity {
     Identity::new(&base(), &metadata(), &engine, Runtime::Docker, &ContainerId::parse(ID).unwrap())
 }
 
-fn system(total_ns: u64) -> SystemCpu {
+pub(super) fn system(total_ns: u64) -> SystemCpu {
     SystemCpu { total_ns, online: 2, memory_total: 1000 }
 }
 
 /// The rows of a reading; none of them contradicts the catalogue.
-fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
+pub(super) fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
     let mut rows = Rows::new(UnixNanos(5), base());
     add_rows(&identity(), now, system, before, true, &mut rows);
     checked(rows)
@@ -84,7 +85,7 @@ fn fields(sample: &Sample) -> String {
 }
 
 /// The rows of a reading as `measurement,tag=value field=value`, with that tag only.
-fn check(now: &Reading, tag: &str, expected: &[&str]) {
+pub(super) fn check(now: &Reading, tag: &str, expected: &[&str]) {
     let lines: Vec<_> = rows(now, &system(0), None)
         .iter()
         .map(|sample| {
@@ -129,6 +130,7 @@ fn other_control_groups_have_names_and_tags_of_their_own() {
             avg300: 0.0,
             total_us: 1,
         }],
+        on_demand: None,
     };
     let tags = base().with("cgroup", "/system.slice/ssh.service");
     let mut rows = Rows::new(UnixNanos(5), base());
@@ -421,7 +423,7 @@ fn captured_containers_make_rows_that_the_catalogue_knows() {
         assert_eq!(files.len(), expected);
         for file in files {
             let id = file.trim_start_matches("stats-").trim_end_matches(".json");
-            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id));
+            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id), Groups::default());
             let pid = reader.first_pid(&host);
             let samples = rows(&reader.read(&host, pid).unwrap(), &system(1), None);
             let memory = samples.iter().find(|sample| sample.measurement == "docker_container_mem").unwrap();

@@ -12,12 +12,12 @@ const EVENTS: &str = "v2 memory.events";
 const BOTH: &str = "memory.stat";
 
 /// A size in `memory.stat`.
-const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::gauge(name, Bytes, meaning, source)
 }
 
 /// A number of occurrences in `memory.stat`.
-const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::counter(name, Count, meaning, source)
 }
 

@@ -4,7 +4,8 @@
 //! Makes 100 control groups with a sleeping process each, where it may (as root), and removes them
 //! afterwards; elsewhere it reads a captured machine. All figures are CPU time of this thread: the
 //! machine may be busy with other things. Which files are read is asked of the kernel, so that all
-//! ways read the same: those that a reader holds open after its first reading.
+//! ways read the same: those that a reader holds open after its first reading. Then, what each group of
+//! `[containers] groups` that is read from control groups adds to a reading.
 //!
 //! `cargo bench --bench container_sample`
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -23,7 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
-use dunlin::containers::group::Groups;
+use dunlin::containers::group::{Group, Groups};
 use dunlin::containers::identity::{ContainerId, Runtime};
 use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, State};
 use dunlin::containers::reading::Reading;
@@ -67,7 +68,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// All ways keep their files open at once: 100 containers have some 3 000.
+/// All ways keep their files open at once: 100 containers have some 3 000, and as many for each group.
 fn raise_file_limit() -> Outcome<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
@@ -78,6 +79,8 @@ fn raise_file_limit() -> Outcome<()> {
 struct Subject {
     files: Vec<(PathBuf, File)>,
     reader: CgroupReader,
+    /// Readers of one group each besides, in the order of [`Group::ALL`].
+    asked: Vec<CgroupReader>,
     pid: Option<u32>,
     identity: Identity,
     before: Reading,
@@ -95,7 +98,9 @@ impl Subject {
                 files.push((target.clone(), File::open(&target)?));
             }
         }
-        Ok(Self { files, reader, pid, identity: identity(path)?, before })
+        let asked = |group: &Group| CgroupReader::new(hierarchy, path, [*group].into_iter().collect());
+        let asked = Group::ALL.iter().map(asked).collect();
+        Ok(Self { files, reader, asked, pid, identity: identity(path)?, before })
     }
 }
 
@@ -189,7 +194,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
     let system = SystemCpu::read(host).or_else(|_| SystemCpu::read(&Host::new("/")))?;
     let mut page = vec![0; 64 << 10];
     let mut text = Vec::new();
-    Ok(vec![
+    let mut ways: Vec<Way<'_>> = vec![
         (
             "(a) the same files kept open, one pread each",
             Box::new(move |subjects| {
@@ -241,7 +246,18 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
                 Ok(0)
             }),
         ),
-    ])
+    ];
+    for (at, group) in Group::ALL.iter().enumerate() {
+        let read = move |subjects: &mut [Subject]| -> Outcome<usize> {
+            for subject in subjects {
+                let reader = subject.asked.get_mut(at).ok_or("a reader for each group")?;
+                black_box(reader.read(host, subject.pid)?);
+            }
+            Ok(0)
+        };
+        ways.push((group.name(), Box::new(read)));
+    }
+    Ok(ways)
 }
 
 fn cpu_time() -> Duration {
@@ -262,7 +278,7 @@ impl Made {
         let mounts: Vec<String> = match &hierarchy {
             Hierarchy::V2 { mount } => vec![mount.clone()],
             Hierarchy::V1 { controllers, unified } => {
-                let read = ["blkio", "cpu", "cpuacct", "memory", "pids"];
+                let read = ["blkio", "cpu", "cpuacct", "cpuset", "hugetlb", "memory", "pids"];
                 let mut mounts: Vec<_> =
                     read.iter().filter_map(|name| controllers.get(*name)).cloned().collect();
                 mounts.extend(unified.clone());
@@ -275,9 +291,14 @@ impl Made {
         let mut made = Self { hierarchy, parents, processes: Vec::new() };
         for parent in &made.parents {
             fs::create_dir(parent)?;
+            take_over_cpuset(parent)?;
             if matches!(made.hierarchy, Hierarchy::V2 { .. }) {
                 for directory in [parent.parent().unwrap_or(parent), parent] {
                     fs::write(directory.join("cgroup.subtree_control"), "+cpu +memory +io +pids")?;
+                    // Not every kernel has these.
+                    for more in ["+cpuset", "+hugetlb"] {
+                        let _ = fs::write(directory.join("cgroup.subtree_control"), more);
+                    }
                 }
             }
         }
@@ -288,6 +309,7 @@ impl Made {
             for parent in &made.parents {
                 let directory = parent.join(child(number));
                 fs::create_dir(&directory)?;
+                take_over_cpuset(&directory)?;
                 fs::write(directory.join("cgroup.procs"), &pid)?;
             }
         }
@@ -297,6 +319,17 @@ impl Made {
     fn cgroups(&self) -> Vec<String> {
         (0..self.processes.len()).map(|number| format!("/{}/{}", parent(), child(number))).collect()
     }
+}
+
+/// On v1 nothing may be put into a control group that has no cores and memory nodes.
+fn take_over_cpuset(directory: &Path) -> Outcome<()> {
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let (own, above) = (directory.join(name), directory.parent().ok_or("a parent")?.join(name));
+        if own.exists() && !directory.join("cgroup.controllers").exists() {
+            fs::write(own, fs::read(above)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn parent() -> String {

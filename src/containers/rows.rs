@@ -104,8 +104,9 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
     let limit = limit(memory.limit, host_total);
     let usage = memory.usage_without_cache();
     let mut fields = identity
-        .fields(memory.stat.len().saturating_add(15))
+        .fields(memory.stat.len().saturating_add(16))
         .with("usage", usage)
+        .with("usage_total", memory.usage)
         .with("limit", limit)
         .with("usage_percent", limit.and_then(|limit| counter::percent(usage, limit)))
         .with("max_usage", memory.max_usage)

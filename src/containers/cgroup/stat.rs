@@ -35,6 +35,7 @@ const OWN_FIELDS: &[&str] = &[
     "under_oom",
     "usage",
     "usage_percent",
+    "usage_total",
     "working_set",
 ];
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{CgroupReader, Groups, Hierarchy, join};
-use crate::containers::reading::{Operations, Reading};
+use crate::containers::group::Group;
+use crate::containers::reading::{Counts, HugePages, OnDemand, Operations, Reading};
 use crate::host::Host;
 
 /// Where a container of that id is, on the two captured machines.
@@ -225,6 +226,27 @@ fn nonsense_in_every_file_is_nothing_known() {
         let (_folder, host, mut reader) = v2_host(&names.map(|name| (name, text)));
         let expected = Reading { block_io: Some(Vec::new()), ..Reading::default() };
         assert_eq!(reader.read(&host, Some(1)).unwrap(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn nonsense_in_the_files_of_a_group_is_nothing_known() {
+    let names = [
+        "hugetlb.2MB.current",
+        "hugetlb.2MB.events",
+        "hugetlb.2MB.rsvd.current",
+        "memory.numa_stat",
+        "cpuset.cpus.effective",
+        "cpuset.mems.effective",
+        "cpu.stat",
+    ];
+    for text in ["", "\n", "max\n", "-1\n", "x y z\n\n", "99999999999999999999999", "\u{0}\u{fffd}= :\n"] {
+        let (_folder, host, _) = v2_host(&names.map(|name| (name, text)));
+        let groups = Group::ALL.iter().copied().collect();
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", groups);
+        let pages = HugePages { size: "2MB".into(), used: Counts::default(), reserved: Counts::default() };
+        let expected = OnDemand { huge_pages: vec![pages], ..OnDemand::default() };
+        assert_eq!(reader.read(&host, None).unwrap().on_demand, Some(Box::new(expected)), "{text:?}");
     }
 }
 

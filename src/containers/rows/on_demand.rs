@@ -121,11 +121,13 @@ mod tests {
             &["docker_container_numa,node=0 anon=1u some_new_key=2u", "docker_container_numa,node=1 anon=3u"],
         );
         let cpuset =
-            Cpuset { cores: Some("0-3,8".into()), nodes: Some("3-1".into()), memory_migrate: Some(false) };
+            Cpuset { cores: Some("0-3,8".into()), nodes: Some("1".into()), memory_migrate: Some(false) };
         check(
             &reading(OnDemand { cpuset: Some(cpuset), ..OnDemand::default() }),
             "none",
-            &["docker_container_cpuset cpus=\"0-3,8\" cpu_count=5u mems=\"3-1\" memory_migrate=false"],
+            &[
+                "docker_container_cpuset cpus=\"0-3,8\" cpu_count=5u mems=\"1\" mem_count=1u memory_migrate=false",
+            ],
         );
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::containers::cgroup::file::LazyFile;
 use crate::containers::reading::Cpuset;
-use crate::host::Host;
+use crate::host::{Host, text};
 use crate::metric::Text;
 
 /// A longer list is not believed.
@@ -40,9 +40,9 @@ impl CpusetFiles {
 
 /// `0-3,8`. An empty list says nothing.
 fn list(bytes: &[u8]) -> Option<Text> {
+    text::count_of_list(bytes)?;
     let list = std::str::from_utf8(bytes.trim_ascii()).ok()?;
-    let is_plain = list.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b',');
-    (!list.is_empty() && list.len() <= LONGEST_LIST && is_plain).then(|| list.to_owned().into())
+    (list.len() <= LONGEST_LIST).then(|| list.to_owned().into())
 }
 
 #[cfg(test)]
@@ -61,6 +61,9 @@ mod tests {
         check("\n", None);
         check("", None);
         check("all\n", None);
+        check("-1\n", None);
+        check("3-1\n", None);
+        check("18446744073709551616\n", None);
         check("0\n1\n", None);
         check("\u{fffd}", None);
         check(&"0,".repeat(5000), None);

@@ -34,6 +34,12 @@ pub(super) const MEMORY: Measurement = Measurement {
             "v1 memory.usage_in_bytes - total_inactive_file; v2 memory.current - inactive_file",
         ),
         bytes(
+            "usage_total",
+            "All memory in use, page cache included.",
+            "v1 memory.usage_in_bytes; v2 memory.current; v2's root has memory.stat anon + file",
+        )
+        .prometheus("container_memory_usage_bytes"),
+        bytes(
             "limit",
             "Memory it may use; the host's memory where there is no limit.",
             "v1 memory.limit_in_bytes; v2 memory.max; /proc/meminfo MemTotal",

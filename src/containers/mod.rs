@@ -257,7 +257,8 @@ impl Containers {
                     return None;
                 }
                 let hierarchy = self.hierarchy.clone()?;
-                let mut target = Target::new(id.clone(), runtime, hierarchy, path, self.now);
+                let mut target =
+                    Target::new(id.clone(), runtime, hierarchy, path, self.config.groups, self.now);
                 if let Some(metadata) = self.told.get(&id) {
                     target.learn(metadata.clone());
                 }

@@ -3,6 +3,10 @@
 //! Nothing here is a rate or a share: those are made of two readings, where rows are made. What the
 //! kernel does not tell is none, never zero.
 
+mod on_demand;
+
+pub use self::on_demand::{Counts, Cpuset, HugePages, Node, OnDemand};
+
 use crate::metric::Text;
 
 /// Everything read of one container at one moment.
@@ -20,6 +24,8 @@ pub struct Reading {
     pub pids: Option<Pids>,
     /// Pressure stall information.
     pub pressure: Vec<Pressure>,
+    /// What the configuration asks for besides.
+    pub on_demand: Option<Box<OnDemand>>,
 }
 
 /// Processor time, all cores together.

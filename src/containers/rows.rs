@@ -9,6 +9,7 @@
 //! `max_usage` from `memory.peak` or none (0), all keys of `memory.stat` are there (29), a v2
 //! container has its numbers of requests, and what is not known is left out.
 
+mod on_demand;
 mod series;
 mod system;
 
@@ -64,6 +65,9 @@ pub fn add_rows(
             .with("total", pressure.total_us);
         rows.add_tagged(identity.names.pressure, tags, fields);
     }
+    if let Some(more) = &now.on_demand {
+        on_demand::add(identity, more, system, rows);
+    }
 }
 
 fn add_cpu(
@@ -100,8 +104,9 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
     let limit = limit(memory.limit, host_total);
     let usage = memory.usage_without_cache();
     let mut fields = identity
-        .fields(memory.stat.len().saturating_add(15))
+        .fields(memory.stat.len().saturating_add(16))
         .with("usage", usage)
+        .with("usage_total", memory.usage)
         .with("limit", limit)
         .with("usage_percent", limit.and_then(|limit| counter::percent(usage, limit)))
         .with("max_usage", memory.max_usage)

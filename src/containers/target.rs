@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
+use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
 use super::reading::{Activity, Reading};
@@ -41,20 +42,21 @@ struct Held {
 struct Cgroup {
     hierarchy: Arc<Hierarchy>,
     path: String,
+    groups: Groups,
     reader: CgroupReader,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
 }
 
 impl Cgroup {
-    fn new(hierarchy: Arc<Hierarchy>, path: String) -> Self {
-        let reader = CgroupReader::new(&hierarchy, &path);
-        Self { hierarchy, path, reader, first_read: None }
+    fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups) -> Self {
+        let reader = CgroupReader::new(&hierarchy, &path, groups);
+        Self { hierarchy, path, groups, reader, first_read: None }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
     fn renew(&mut self) {
-        self.reader = CgroupReader::new(&self.hierarchy, &self.path);
+        self.reader = CgroupReader::new(&self.hierarchy, &self.path, self.groups);
         self.first_read = None;
     }
 }
@@ -82,9 +84,10 @@ impl Target {
         runtime: Runtime,
         hierarchy: Arc<Hierarchy>,
         cgroup_path: String,
+        groups: Groups,
         now: Monotonic,
     ) -> Self {
-        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path));
+        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path, groups));
         Self { cgroup, appeared: now, ..Self::of(id, runtime) }
     }
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{CgroupReader, Hierarchy, join};
-use crate::containers::reading::{Operations, Reading};
+use super::{CgroupReader, Groups, Hierarchy, join};
+use crate::containers::group::Group;
+use crate::containers::reading::{Counts, HugePages, OnDemand, Operations, Reading};
 use crate::host::Host;
 
 /// Where a container of that id is, on the two captured machines.
@@ -28,7 +29,8 @@ fn shot(shot: &str) -> Vec<Pair> {
         for file in host.list("/docker").unwrap() {
             let docker: Value = serde_json::from_str(&host.read(format!("/docker/{file}")).unwrap()).unwrap();
             let id = docker["id"].as_str().unwrap();
-            let mut reader = CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"));
+            let mut reader =
+                CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"), Groups::default());
             let pid = reader.first_pid(&host);
             assert!(pid.is_some(), "{machine} {id} has processes");
             let reading = reader.read(&host, pid).unwrap();
@@ -186,7 +188,7 @@ fn v2_host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host, CgroupReader) {
     for (name, text) in files {
         std::fs::write(folder.path().join("c").join(name), text).unwrap();
     }
-    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c");
+    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", Groups::default());
     let host = Host::new(folder.path());
     (folder, host, reader)
 }
@@ -228,6 +230,27 @@ fn nonsense_in_every_file_is_nothing_known() {
 }
 
 #[test]
+fn nonsense_in_the_files_of_a_group_is_nothing_known() {
+    let names = [
+        "hugetlb.2MB.current",
+        "hugetlb.2MB.events",
+        "hugetlb.2MB.rsvd.current",
+        "memory.numa_stat",
+        "cpuset.cpus.effective",
+        "cpuset.mems.effective",
+        "cpu.stat",
+    ];
+    for text in ["", "\n", "max\n", "-1\n", "x y z\n\n", "99999999999999999999999", "\u{0}\u{fffd}= :\n"] {
+        let (_folder, host, _) = v2_host(&names.map(|name| (name, text)));
+        let groups = Group::ALL.iter().copied().collect();
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", groups);
+        let pages = HugePages { size: "2MB".into(), used: Counts::default(), reserved: Counts::default() };
+        let expected = OnDemand { huge_pages: vec![pages], ..OnDemand::default() };
+        assert_eq!(reader.read(&host, None).unwrap().on_demand, Some(Box::new(expected)), "{text:?}");
+    }
+}
+
+#[test]
 fn limits_of_max_are_no_limits() {
     let (_folder, host, mut reader) = v2_host(&[
         ("memory.current", "5\n"),
@@ -245,7 +268,9 @@ fn the_root_is_a_control_group_with_fewer_files() {
     let read = |machine: &str| {
         let root = format!("{}/tests/fixtures/host/{machine}/t0", env!("CARGO_MANIFEST_DIR"));
         let host = Host::new(root);
-        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/").read(&host, None).unwrap()
+        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/", Groups::default())
+            .read(&host, None)
+            .unwrap()
     };
     let v1 = read("cgroup-v1-docker");
     assert_eq!(v1.cpu.unwrap().usage_ns, 4_199_763_808_950);
@@ -266,7 +291,7 @@ fn the_root_is_a_control_group_with_fewer_files() {
 fn the_roots_memory_is_absent_where_its_parts_are() {
     let check = |files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>| {
         let (_folder, host, _) = v2_host(files);
-        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/");
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/", Groups::default());
         let memory = reader.read(&host, None).unwrap().memory;
         assert_eq!(memory.map(|memory| (memory.usage, memory.swap)), expected, "{files:?}");
     };

@@ -78,6 +78,7 @@ impl Files {
             network: Vec::new(),
             pids: self.pids.read(host, buffer),
             pressure: self.pressure.read(host, buffer),
+            on_demand: None,
         }
     }
 }

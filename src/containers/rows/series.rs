@@ -20,6 +20,9 @@ pub(super) struct Names {
     pub(super) block_io: &'static str,
     pub(super) pids: &'static str,
     pub(super) pressure: &'static str,
+    pub(super) hugetlb: &'static str,
+    pub(super) numa: &'static str,
+    pub(super) cpuset: &'static str,
 }
 
 macro_rules! names {
@@ -31,6 +34,9 @@ macro_rules! names {
             block_io: concat!($prefix, "blkio"),
             pids: concat!($prefix, "pids"),
             pressure: concat!($prefix, "pressure"),
+            hugetlb: concat!($prefix, "hugetlb"),
+            numa: concat!($prefix, "numa"),
+            cpuset: concat!($prefix, "cpuset"),
         }
     };
 }
@@ -51,6 +57,9 @@ pub struct Identity {
     pub(super) networks: Kept<Text>,
     pub(super) devices: Kept<(u32, u32)>,
     pub(super) pressures: Kept<(Resource, Stalled)>,
+    pub(super) cores: Kept<u32>,
+    pub(super) page_sizes: Kept<Text>,
+    pub(super) nodes: Kept<u32>,
 }
 
 impl Identity {
@@ -93,6 +102,9 @@ impl Identity {
             networks: Kept::default(),
             devices: Kept::default(),
             pressures: Kept::default(),
+            cores: Kept::default(),
+            page_sizes: Kept::default(),
+            nodes: Kept::default(),
             tags,
         }
     }
@@ -111,7 +123,7 @@ impl Identity {
 /// Tags that tell the series of one measurement apart: a label of that name would make two series
 /// of one, or one of two.
 fn is_taken(key: &str) -> bool {
-    ["cpu", "network", "device", "resource", "type"].contains(&key)
+    ["cpu", "network", "device", "resource", "type", "pagesize", "node"].contains(&key)
 }
 
 /// Tags by what they were made for.

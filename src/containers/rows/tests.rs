@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
+use crate::containers::group::{Group, Groups};
 use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::Engine;
 use crate::containers::metadata::{Health, Limits, NetworkMode, State};
@@ -46,12 +47,12 @@ fn identity() -> Identity {
     Identity::new(&base(), &metadata(), &engine, Runtime::Docker, &ContainerId::parse(ID).unwrap())
 }
 
-fn system(total_ns: u64) -> SystemCpu {
+pub(super) fn system(total_ns: u64) -> SystemCpu {
     SystemCpu { total_ns, online: 2, memory_total: 1000 }
 }
 
 /// The rows of a reading; none of them contradicts the catalogue.
-fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
+pub(super) fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
     let mut rows = Rows::new(UnixNanos(5), base());
     add_rows(&identity(), now, system, before, true, &mut rows);
     checked(rows)
@@ -84,7 +85,7 @@ fn fields(sample: &Sample) -> String {
 }
 
 /// The rows of a reading as `measurement,tag=value field=value`, with that tag only.
-fn check(now: &Reading, tag: &str, expected: &[&str]) {
+pub(super) fn check(now: &Reading, tag: &str, expected: &[&str]) {
     let lines: Vec<_> = rows(now, &system(0), None)
         .iter()
         .map(|sample| {
@@ -129,6 +130,7 @@ fn other_control_groups_have_names_and_tags_of_their_own() {
             avg300: 0.0,
             total_us: 1,
         }],
+        on_demand: None,
     };
     let tags = base().with("cgroup", "/system.slice/ssh.service");
     let mut rows = Rows::new(UnixNanos(5), base());
@@ -219,13 +221,13 @@ fn memory() {
             },
             stat: vec![("cache".into(), 5), ("some_new_key".into(), 6)],
         },
-        "docker_container_mem usage=400u limit=800u usage_percent=50.0 max_usage=600u fail_count=3u \
+        "docker_container_mem usage=400u usage_total=500u limit=800u usage_percent=50.0 max_usage=600u fail_count=3u \
          working_set=400u swap=7u oom_kills=1u under_oom=true events_low=11u events_high=12u events_max=13u \
          events_oom=14u events_oom_group_kill=15u cache=5u some_new_key=6u",
     );
     check_memory(
         Memory { usage: 500, fail_count: Some(0), ..Memory::default() },
-        "docker_container_mem usage=500u limit=1000u usage_percent=50.0 working_set=500u",
+        "docker_container_mem usage=500u usage_total=500u limit=1000u usage_percent=50.0 working_set=500u",
     );
 }
 
@@ -419,17 +421,19 @@ fn captured_containers_make_rows_that_the_catalogue_knows() {
         let hierarchy = Hierarchy::detect(&host).unwrap();
         let files = host.list("/docker").unwrap();
         assert_eq!(files.len(), expected);
+        let groups: Groups = Group::ALL.iter().copied().collect();
         for file in files {
             let id = file.trim_start_matches("stats-").trim_end_matches(".json");
-            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id));
+            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id), groups);
             let pid = reader.first_pid(&host);
             let samples = rows(&reader.read(&host, pid).unwrap(), &system(1), None);
-            let memory = samples.iter().find(|sample| sample.measurement == "docker_container_mem").unwrap();
-            let known = catalogue::find("docker_container_mem").unwrap();
-            for (name, _) in memory.fields.iter() {
-                assert_ne!(known.field(name).unwrap().name, "*", "{name} is missing in the catalogue");
+            for sample in &samples {
+                let known = catalogue::find(&sample.measurement).unwrap();
+                for (name, _) in sample.fields.iter() {
+                    assert_ne!(known.field(name).unwrap().name, "*", "{name} is missing in the catalogue");
+                }
             }
-            for name in ["cpu", "mem", "net", "blkio", "pids", "pressure"] {
+            for name in ["cpu", "mem", "net", "blkio", "pids", "pressure", "numa", "cpuset"] {
                 let name = format!("docker_container_{name}");
                 assert!(samples.iter().any(|sample| sample.measurement == name.as_str()), "{name} of {id}");
             }

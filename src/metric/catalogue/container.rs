@@ -3,12 +3,24 @@
 
 mod cgroup;
 mod memory;
+mod on_demand;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
 
-pub(super) static MEASUREMENTS: &[Measurement] =
-    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+pub(super) static MEASUREMENTS: &[Measurement] = &[
+    CPU,
+    memory::MEMORY,
+    NETWORK,
+    BLOCK_IO,
+    PIDS,
+    PRESSURE,
+    on_demand::HUGETLB,
+    on_demand::NUMA,
+    on_demand::CPUSET,
+    STATUS,
+    HEALTH,
+];
 
 /// The same of control groups that are no containers.
 pub(super) use cgroup::MEASUREMENTS as OF_CGROUPS;
@@ -37,7 +49,7 @@ use tags;
 
 const CPU: Measurement = Measurement {
     name: "docker_container_cpu",
-    meaning: "Processor time of a container, all cores together (cpu=cpu-total).",
+    meaning: "Processor time of a container, all cores together (cpu=cpu-total); on v1, of each core too (cpu=cpu0, ...) where containers.groups names percpu.",
     opt_in: None,
     tags: tags!["cpu"],
     fields: &[

@@ -1,7 +1,7 @@
 //! Control groups that are no containers (slices, services, scopes, the root): the same fields under the
 //! names `cgroup_*`, without a container's id, and with the tag `cgroup`, the group's path.
 
-use super::{BLOCK_IO, CPU, Measurement, NETWORK, PIDS, PRESSURE, memory};
+use super::{BLOCK_IO, CPU, Measurement, NETWORK, PIDS, PRESSURE, memory, on_demand};
 
 /// How they are switched on.
 const OPT_IN: &str = "containers.cgroups names the control groups; each costs as much as a container.";
@@ -25,7 +25,7 @@ pub(in crate::metric::catalogue) static MEASUREMENTS: &[Measurement] = &[
     of(
         &CPU,
         "cgroup_cpu",
-        "Processor time of a control group, all cores together (cpu=cpu-total).",
+        "Processor time of a control group, all cores together (cpu=cpu-total), or of each core.",
         &["cgroup", "cpu"],
     ),
     of(
@@ -57,5 +57,18 @@ pub(in crate::metric::catalogue) static MEASUREMENTS: &[Measurement] = &[
         "cgroup_pressure",
         "How much a control group waits for a resource (cpu, memory, io, irq): some of its tasks, or all (full).",
         &["cgroup", "resource", "type"],
+    ),
+    of(
+        &on_demand::HUGETLB,
+        "cgroup_hugetlb",
+        "Huge pages of one size (2MB, 1GB) that a control group has from hugetlbfs.",
+        &["cgroup", "pagesize"],
+    ),
+    of(&on_demand::NUMA, "cgroup_numa", "Memory of a control group on one NUMA node.", &["cgroup", "node"]),
+    of(
+        &on_demand::CPUSET,
+        "cgroup_cpuset",
+        "The cores and memory nodes that a control group may use, limits of its parents included.",
+        &["cgroup"],
     ),
 ];

@@ -12,12 +12,12 @@ const EVENTS: &str = "v2 memory.events";
 const BOTH: &str = "memory.stat";
 
 /// A size in `memory.stat`.
-const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::gauge(name, Bytes, meaning, source)
 }
 
 /// A number of occurrences in `memory.stat`.
-const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::counter(name, Count, meaning, source)
 }
 
@@ -33,6 +33,12 @@ pub(super) const MEMORY: Measurement = Measurement {
             "Memory in use without inactive page cache, as `docker stats` shows it.",
             "v1 memory.usage_in_bytes - total_inactive_file; v2 memory.current - inactive_file",
         ),
+        bytes(
+            "usage_total",
+            "All memory in use, page cache included.",
+            "v1 memory.usage_in_bytes; v2 memory.current; v2's root has memory.stat anon + file",
+        )
+        .prometheus("container_memory_usage_bytes"),
         bytes(
             "limit",
             "Memory it may use; the host's memory where there is no limit.",

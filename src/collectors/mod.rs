@@ -15,6 +15,7 @@ mod mem;
 mod net;
 mod pressure;
 mod processes;
+mod procstat;
 mod swap;
 mod system;
 
@@ -87,6 +88,7 @@ registry! {
     net => Net,
     pressure => Pressure,
     processes => Processes,
+    procstat => Procstat opt_in,
     swap => Swap,
     system => System,
 }

@@ -32,7 +32,8 @@ fn configured(text: &str) -> (Vec<Named>, Vec<String>) {
 /// A configuration in which every collector is on.
 fn everything() -> String {
     let opt_in: Vec<_> = REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name).collect();
-    format!("[collectors]\nenabled = {opt_in:?}\n")
+    let patterns = "[collectors.procstat]\ntop = 3\npatterns = [\"sleep\", \"sh -c *\"]\n";
+    format!("[collectors]\nenabled = {opt_in:?}\n{patterns}")
 }
 
 fn project() -> Host {

@@ -6,6 +6,7 @@
 mod disk;
 mod memory;
 mod network;
+mod process;
 mod processor;
 mod system;
 
@@ -22,4 +23,6 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     system::PROCESSES,
     system::KERNEL,
     system::PRESSURE,
+    process::PROCSTAT,
+    process::PROCSTAT_LOOKUP,
 ];

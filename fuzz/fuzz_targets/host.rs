@@ -13,10 +13,17 @@ thread_local! {
     static MACHINE: RefCell<Machine> = RefCell::default();
 }
 
+/// Settings by which every collector is on.
+fn everything() -> String {
+    let opt_in = collectors::REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name);
+    let opt_in: Vec<_> = opt_in.collect();
+    format!("enabled = {opt_in:?}\n[procstat]\npatterns = [\"*\"]\n")
+}
+
 fuzz_target!(|data: &[u8]| {
     MACHINE.with_borrow_mut(|folder| {
         let host = folder.host();
-        let mut all = with_section("", |section| collectors::from_section(&section));
+        let mut all = with_section(&everything(), |section| collectors::from_section(&section));
         for (number, files) in readings(data).into_iter().enumerate() {
             folder.write(&files);
             let mut rows = rows(number);

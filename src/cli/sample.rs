@@ -60,7 +60,7 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
         );
     }
     let host = Host::new(&args.root);
-    let mut all = with_defaults();
+    let mut all = with_defaults(&args.collector);
     all.retain(|named| wanted(named.name));
     let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
     let base = host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
@@ -78,10 +78,13 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
     Exit::Fine
 }
 
-/// All collectors, as an empty configuration has them.
-fn with_defaults() -> Vec<Named> {
+/// The collectors that an empty configuration has, and those that are opt-in and were asked for by name.
+fn with_defaults(asked: &[String]) -> Vec<Named> {
     let outside = Outside { variable: &|_| None, file: &|_| Err(io::ErrorKind::NotFound.into()) };
-    let document = Document::parse(PathBuf::new(), "", &outside);
+    let opt_in = collectors::REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name);
+    let enabled: Vec<_> = opt_in.filter(|name| asked.iter().any(|own| own == name)).collect();
+    let text = format!("[collectors]\nenabled = {enabled:?}\n");
+    let document = Document::parse(PathBuf::new(), &text, &outside);
     collectors::from_section(&document.root().section("collectors"))
 }
 

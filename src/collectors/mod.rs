@@ -16,6 +16,7 @@ mod mem;
 mod net;
 mod pressure;
 mod processes;
+mod procstat;
 mod swap;
 mod system;
 
@@ -89,6 +90,7 @@ registry! {
     net => Net,
     pressure => Pressure,
     processes => Processes,
+    procstat => Procstat opt_in,
     swap => Swap,
     system => System,
 }

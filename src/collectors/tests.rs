@@ -32,7 +32,9 @@ fn configured(text: &str) -> (Vec<Named>, Vec<String>) {
 /// A configuration in which every collector is on.
 fn everything() -> String {
     let opt_in: Vec<_> = REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name).collect();
-    format!("[collectors]\nenabled = {opt_in:?}\n[collectors.machine]\ntopology = true\n")
+    let settings = "[collectors.machine]\ntopology = true\n\
+                    [collectors.procstat]\ntop = 3\npatterns = [\"sleep\", \"sh -c *\"]\n";
+    format!("[collectors]\nenabled = {opt_in:?}\n{settings}")
 }
 
 fn project() -> Host {

@@ -112,6 +112,18 @@ fn sample_reads_again_and_only_what_is_asked_for() {
 }
 
 #[test]
+fn sample_reads_what_is_opt_in_if_it_is_named() {
+    let home = Home::new(QUIET);
+    let names = |words: &[&str]| {
+        let ended = home.dunlin([&["sample", "--format", "influx"], words].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        lines(&ended.out).into_iter().map(|row| row.measurement).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&["--collector", "procstat"]), BTreeSet::from(["procstat".to_owned()]));
+    assert!(!names(&[]).contains("procstat"));
+}
+
+#[test]
 fn sample_prints_json_and_a_table() {
     let home = Home::new(QUIET);
     let ended = home.dunlin(["sample", "--format", "json", "--collector", "mem"]);

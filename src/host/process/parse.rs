@@ -203,8 +203,15 @@ const LONGEST_NAME: usize = 15;
 /// No file has a longer name.
 const LONGEST_FILE_NAME: usize = 255;
 
-/// The name: as the kernel has it, or in full where it cut the name of the file that was started.
+/// The name: as the kernel has it, or in full where it cut the name of the file that was started. It
+/// stays the same: a worker of the kernel (`kworker/1:2H-kblockd`) is shown with what it did last.
 pub(super) fn full_name(name: &[u8], arguments: &[u8]) -> String {
+    if let Some(worker) = name.strip_prefix(b"kworker/")
+        && !worker.starts_with(b"R-")
+    {
+        let lasting = worker.split(|byte| matches!(byte, b'-' | b'+')).next().unwrap_or_default();
+        return format!("kworker/{}", String::from_utf8_lossy(lasting));
+    }
     let first = arguments.split(|byte| *byte == 0).next().unwrap_or_default();
     let file = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let was_cut = name.len() >= LONGEST_NAME && file.len() <= LONGEST_FILE_NAME && file.starts_with(name);

@@ -7,6 +7,7 @@ mod disk;
 mod machine;
 mod memory;
 mod network;
+mod process;
 mod processor;
 mod system;
 
@@ -29,4 +30,6 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     system::PROCESSES,
     system::KERNEL,
     system::PRESSURE,
+    process::PROCSTAT,
+    process::PROCSTAT_LOOKUP,
 ];

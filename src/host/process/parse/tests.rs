@@ -164,7 +164,11 @@ fn a_name_that_was_cut_is_completed() {
     check(b"containerd-shim", b"/usr/bin/containerd-shim-runc-v2\0-id\0", "containerd-shim-runc-v2");
     check(b"containerd-shim", b"/usr/bin/other\0", "containerd-shim");
     check(b"sh", b"/bin/shell\0", "sh");
-    check(b"kworker/0:1H-kb", b"", "kworker/0:1H-kb");
+    check(b"kworker/1:2H-kblockd", b"", "kworker/1:2H");
+    check(b"kworker/u8:3+events_unbound", b"", "kworker/u8:3");
+    check(b"kworker/R-mm_percpu_wq", b"", "kworker/R-mm_percpu_wq");
+    check(b"kworker/0:0", b"", "kworker/0:0");
+    check(b"rcu_tasks_kthread", b"", "rcu_tasks_kthread");
     check(b"aaaaaaaaaaaaaaa", &b"a".repeat(300), "aaaaaaaaaaaaaaa");
     check(b"\xff", b"", "\u{FFFD}");
 }

@@ -9,6 +9,9 @@ pub mod mountinfo;
 pub mod text;
 pub mod topology;
 mod tree;
+mod walk;
+
+pub use self::walk::{Walk, Walked};
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,6 +2,7 @@
 
 use wildmatch::WildMatch;
 
+use super::filesystem::FilesystemConfig;
 use super::identity::Runtime;
 use crate::settings::Section;
 
@@ -15,6 +16,8 @@ pub struct Config {
     /// Patterns of the labels that become tags; none by default, since labels may be many, large or
     /// secret.
     pub labels: Vec<WildMatch>,
+    /// Whether and how fast their folders are walked through.
+    pub filesystem: FilesystemConfig,
     /// Where Docker is.
     pub docker: DockerConfig,
 }
@@ -37,6 +40,7 @@ impl Default for Config {
             enabled: true,
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
+            filesystem: FilesystemConfig::default(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
         }
     }
@@ -65,6 +69,7 @@ impl Config {
             enabled: section.truth("enabled", defaults.enabled),
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
             labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            filesystem: FilesystemConfig::from_section(section.section("filesystem")),
             docker: DockerConfig {
                 socket: path(&docker, "socket", SOCKET),
                 data_root: path(&docker, "data_root", DATA_ROOT),

@@ -123,7 +123,7 @@ impl Identity {
         &self.tags
     }
 
-    fn fields(&self, count: usize) -> Fields {
+    pub(super) fn fields(&self, count: usize) -> Fields {
         Fields::with_capacity(count).with("container_id", self.id.clone())
     }
 }
@@ -131,7 +131,7 @@ impl Identity {
 /// Tags that tell the series of one measurement apart: a label of that name would make two series
 /// of one, or one of two.
 fn is_taken(key: &str) -> bool {
-    ["cpu", "network", "device", "resource", "type"].contains(&key)
+    ["cpu", "network", "device", "resource", "type", "volume"].contains(&key)
 }
 
 /// Tags by what they were made for.

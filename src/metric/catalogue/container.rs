@@ -1,13 +1,24 @@
 //! The containers' measurements. Names, tags and types are those of Telegraf's `docker` input; what
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
+mod filesystem;
 mod memory;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
 
-pub(super) static MEASUREMENTS: &[Measurement] =
-    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+pub(super) static MEASUREMENTS: &[Measurement] = &[
+    CPU,
+    memory::MEMORY,
+    NETWORK,
+    BLOCK_IO,
+    PIDS,
+    PRESSURE,
+    STATUS,
+    HEALTH,
+    filesystem::FILESYSTEM,
+    filesystem::VOLUME,
+];
 
 /// What every row has: a field, so that it does not make a series of each new container.
 const CONTAINER_ID: Field =

@@ -17,7 +17,9 @@ fuzz_target!(|data: &[u8]| {
     MACHINE.with_borrow_mut(|folder| {
         let readings = readings(data);
         folder.write(&readings[0]);
-        let config = with_section("labels = [\"*\"]", |section| Config::from_section(&section));
+        let config = with_section("labels = [\"*\"]\nfilesystem.enabled = false", |section| {
+            Config::from_section(&section)
+        });
         let mut containers = Containers::new(config, folder.host());
         containers.update(Update::Unavailable);
         for (number, files) in readings.iter().enumerate() {

@@ -34,3 +34,10 @@ impl Clock for SystemClock {
         Monotonic(Duration::new(seconds, nanos))
     }
 }
+
+/// How much processor time the thread that asks has used.
+pub fn thread_cpu_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(used.tv_sec), u32::try_from(used.tv_nsec));
+    Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+}

@@ -11,6 +11,7 @@ network  --test=it  bad_network::  influxd ip socat
 outage   --test=it  outage::       influxd
 disk     --test=it  disk_full::
 power    --test=it  power_cut::    cc
+walk     --test=it  filesystem::walk  dockerd
 '
 
 wanted=${1:-all}

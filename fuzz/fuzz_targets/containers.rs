@@ -19,7 +19,8 @@ fuzz_target!(|data: &[u8]| {
         let readings = readings(data);
         folder.write(&readings[0]);
         let groups: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
-        let config = with_section(&format!("labels = [\"*\"]\ngroups = {groups:?}"), |section| Config::from_section(&section));
+        let text = format!("labels = [\"*\"]\ngroups = {groups:?}\nfilesystem.enabled = false");
+        let config = with_section(&text, |section| Config::from_section(&section));
         let mut containers = Containers::new(config, folder.host());
         containers.update(Update::Unavailable);
         for (number, files) in readings.iter().enumerate() {

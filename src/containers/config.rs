@@ -2,6 +2,7 @@
 
 use wildmatch::WildMatch;
 
+use super::filesystem::FilesystemConfig;
 use super::group::{Group, Groups};
 use super::identity::Runtime;
 use crate::settings::Section;
@@ -18,6 +19,8 @@ pub struct Config {
     pub labels: Vec<WildMatch>,
     /// What is read besides the default.
     pub groups: Groups,
+    /// Whether and how fast their folders are walked through.
+    pub filesystem: FilesystemConfig,
     /// Where Docker is.
     pub docker: DockerConfig,
 }
@@ -41,6 +44,7 @@ impl Default for Config {
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
             groups: Groups::default(),
+            filesystem: FilesystemConfig::default(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
         }
     }
@@ -79,6 +83,7 @@ impl Config {
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
             labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
             groups: section.texts("groups", &[]).iter().filter_map(group).collect(),
+            filesystem: FilesystemConfig::from_section(section.section("filesystem")),
             docker: DockerConfig {
                 socket: path(&docker, "socket", SOCKET),
                 data_root: path(&docker, "data_root", DATA_ROOT),

@@ -11,6 +11,7 @@
 pub mod cgroup;
 pub mod config;
 mod discovery;
+pub mod filesystem;
 pub mod group;
 pub mod identity;
 pub mod members;
@@ -33,6 +34,7 @@ pub use self::reading::Activity;
 
 use self::cgroup::Hierarchy;
 use self::discovery::{Discovery, Found};
+use self::filesystem::Filesystems;
 use self::rows::SystemCpu;
 use self::runtime::docker_files;
 use self::target::{Surroundings, Target};
@@ -77,6 +79,8 @@ pub struct Containers {
     told: BTreeMap<ContainerId, Arc<Metadata>>,
     /// How containers ended, for one last row each.
     endings: Vec<Target>,
+    /// What they take on disk; started with the first of them.
+    filesystems: Option<Filesystems>,
     engine: Engine,
     runtime_is_away: bool,
     system: Option<Arc<SystemCpu>>,
@@ -98,6 +102,7 @@ impl Containers {
             departed: Vec::new(),
             told: BTreeMap::new(),
             endings: Vec::new(),
+            filesystems: None,
             engine: Engine { host: name.into(), version: Text::of("") },
             runtime_is_away: false,
             system: None,
@@ -213,6 +218,12 @@ impl Containers {
         let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
         let target = self.targets.get_mut(id)?;
         let activity = target.read(&self.host, time, self.system.clone(), !is_shared)?;
+        if let Some(filesystems) = &self.filesystems
+            && filesystems.seeks(id)
+            && let Some(pid) = target.process(&self.host)
+        {
+            filesystems.follow(id, pid);
+        }
         self.release_target(id, rows);
         Some(activity)
     }
@@ -263,14 +274,26 @@ impl Containers {
                     target.learn(metadata.clone());
                 }
                 self.targets.insert(id.clone(), target);
+                self.start_walker();
                 Some(Change::Appeared(id))
             }
             Found::Went(id) => {
                 let mut target = self.targets.remove(&id)?;
                 target.depart(self.now);
+                if let Some(filesystems) = &self.filesystems {
+                    filesystems.forget(&id);
+                }
                 self.departed.push(target);
                 Some(Change::Gone(id))
             }
+        }
+    }
+
+    /// Without a container there is nothing to walk through, and no thread.
+    fn start_walker(&mut self) {
+        if self.filesystems.is_none() {
+            let data_root = &self.config.docker.data_root;
+            self.filesystems = Filesystems::start(self.config.filesystem, data_root, self.host.clone());
         }
     }
 
@@ -298,6 +321,9 @@ impl Containers {
         let Some(mut target) = self.targets.remove(id) else { return };
         self.seek_name(&mut target);
         target.release(&self.surroundings(), true, rows);
+        if let Some(usage) = self.filesystems.as_ref().and_then(|filesystems| filesystems.latest(id)) {
+            target.add_filesystem(&usage, self.now, rows);
+        }
         self.targets.insert(id.clone(), target);
     }
 

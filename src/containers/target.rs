@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
+use super::filesystem;
 use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
@@ -252,6 +253,13 @@ impl Target {
         }
     }
 
+    /// Adds what it takes on disk, once its name is known.
+    pub(super) fn add_filesystem(&self, usage: &filesystem::Usage, now: Monotonic, rows: &mut Rows) {
+        if let Some(identity) = self.identity.as_ref().filter(|_| !self.is_waiting()) {
+            filesystem::add_rows(identity, usage, now, rows);
+        }
+    }
+
     /// Adds the one row that says how it ended.
     pub(super) fn add_end(&mut self, around: &Surroundings<'_>, rows: &mut Rows) {
         if let Some(metadata) = &self.metadata {
@@ -266,7 +274,7 @@ impl Target {
 
     /// The process whose network is the container's. The runtime may name that of an earlier run,
     /// whose number somebody else has now.
-    fn process(&mut self, host: &Host) -> Option<u32> {
+    pub(super) fn process(&mut self, host: &Host) -> Option<u32> {
         if self.pid.is_none()
             && let Some(pid) = self.metadata.as_ref().and_then(|metadata| metadata.pid)
             && host.read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(self.id.as_str()))

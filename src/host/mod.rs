@@ -11,6 +11,9 @@ pub mod process;
 pub mod text;
 pub mod topology;
 mod tree;
+mod walk;
+
+pub use self::walk::{Walk, Walked};
 
 use std::fs::File;
 use std::io::{self, Read};

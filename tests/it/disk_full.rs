@@ -86,7 +86,7 @@ hostname = "full"
 interval = "100ms"
 state_dir = "{state}"
 [collectors]
-disabled = ["cpu", "disk", "diskio", "kernel", "net", "pressure", "processes", "swap"]
+disabled = ["cpu", "disk", "diskio", "kernel", "machine", "net", "pressure", "processes", "swap"]
 [containers]
 enabled = false
 [[sinks.file]]

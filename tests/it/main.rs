@@ -34,6 +34,8 @@ mod containers;
 mod crash;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
+/// What containers take on disk, beside `du` and `docker inspect --size`.
+mod filesystem;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// The agent in a container `FROM scratch`, measuring the machine around it.

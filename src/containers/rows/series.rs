@@ -115,7 +115,7 @@ impl Identity {
     }
 
     /// The fields of a new row: room for `count`, and the container's id.
-    pub(super) fn fields(&self, count: usize) -> Fields {
+    pub(in crate::containers) fn fields(&self, count: usize) -> Fields {
         Fields::with_capacity(count).with("container_id", self.id.clone())
     }
 }
@@ -123,7 +123,7 @@ impl Identity {
 /// Tags that tell the series of one measurement apart: a label of that name would make two series
 /// of one, or one of two.
 fn is_taken(key: &str) -> bool {
-    ["cpu", "network", "device", "resource", "type", "pagesize", "node"].contains(&key)
+    ["cpu", "network", "device", "resource", "type", "pagesize", "node", "volume"].contains(&key)
 }
 
 /// Tags by what they were made for.

@@ -2,6 +2,7 @@
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
 mod cgroup;
+mod filesystem;
 mod memory;
 mod on_demand;
 
@@ -20,6 +21,8 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     on_demand::CPUSET,
     STATUS,
     HEALTH,
+    filesystem::FILESYSTEM,
+    filesystem::VOLUME,
 ];
 
 /// The same of control groups that are no containers.

@@ -22,6 +22,8 @@ pub(crate) const IMAGE: (&str, &str) = ("dunlin-it/busybox", "1");
 pub(crate) struct Docker {
     server: Mutex<Option<Server>>,
     folder: TempDir,
+    /// Its storage driver; its own choice if empty.
+    driver: &'static str,
 }
 
 /// A container; it is removed when the value goes.
@@ -48,8 +50,13 @@ impl Docker {
 
     /// A daemon for a test that stops it. It has no network.
     pub(crate) fn own() -> Arc<Self> {
+        Self::on("")
+    }
+
+    /// The same with a storage driver.
+    pub(crate) fn on(driver: &'static str) -> Arc<Self> {
         let folder = tempfile::Builder::new().prefix("dockerd").tempdir().unwrap();
-        let docker = Self { server: Mutex::new(None), folder };
+        let docker = Self { server: Mutex::new(None), folder, driver };
         docker.resume();
         docker.import_image();
         Arc::new(docker)
@@ -64,6 +71,9 @@ impl Docker {
         command.args(["--net", "dockerd"]);
         let flags = ["--live-restore", "--bridge=none", "--iptables=false", "--ip6tables=false"];
         command.args(flags).arg("--ip-masq=false");
+        if !self.driver.is_empty() {
+            command.arg("--storage-driver").arg(self.driver);
+        }
         command.arg("--data-root").arg(self.data_root()).arg("--exec-root").arg(folder.join("exec"));
         command.arg("--pidfile").arg(folder.join("pid")).arg("-H").arg(self.address());
         let mut server = self.server.lock().unwrap();

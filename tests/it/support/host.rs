@@ -34,7 +34,7 @@ interval = "{interval}"
 state_dir = "state"
 root = "{}"
 [collectors]
-disabled = ["cpu", "disk", "diskio", "kernel", "pressure", "processes", "swap", "system"]
+disabled = ["cpu", "disk", "diskio", "kernel", "machine", "pressure", "processes", "swap", "system"]
 [containers]
 enabled = false
 "#,

@@ -22,7 +22,8 @@ pub(super) struct SampleArgs {
     /// How to print rows.
     #[arg(long, value_enum, default_value_t = SampleFormat::Table)]
     format: SampleFormat,
-    /// Read only this collector; "containers" are one too. May be given several times.
+    /// Read only this collector, also one that is opt-in; "containers" are one too. May be given
+    /// several times.
     #[arg(long, value_name = "NAME")]
     collector: Vec<String>,
     /// How often to read. Shares and rates are there from the second reading on.
@@ -60,7 +61,7 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
         );
     }
     let host = Host::new(&args.root);
-    let mut all = with_defaults();
+    let mut all = with_defaults(&args.collector);
     all.retain(|named| wanted(named.name));
     let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
     let base = host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
@@ -78,10 +79,13 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
     Exit::Fine
 }
 
-/// All collectors, as an empty configuration has them.
-fn with_defaults() -> Vec<Named> {
+/// All collectors, as an empty configuration has them, and the opt-in ones that were asked for.
+fn with_defaults(asked: &[String]) -> Vec<Named> {
+    let opt_in = collectors::REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name);
+    let enabled: Vec<_> = opt_in.filter(|name| asked.iter().any(|own| own == name)).collect();
+    let text = format!("[collectors]\nenabled = {enabled:?}\n");
     let outside = Outside { variable: &|_| None, file: &|_| Err(io::ErrorKind::NotFound.into()) };
-    let document = Document::parse(PathBuf::new(), "", &outside);
+    let document = Document::parse(PathBuf::new(), &text, &outside);
     collectors::from_section(&document.root().section("collectors"))
 }
 

@@ -112,6 +112,18 @@ fn sample_reads_again_and_only_what_is_asked_for() {
 }
 
 #[test]
+fn sample_reads_an_opt_in_collector_only_when_it_is_asked_for() {
+    let home = Home::new(QUIET);
+    let measured = |words: &[&str]| {
+        let ended = home.dunlin(words);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        lines(&ended.out).iter().any(|row| row.measurement == "kernel_vmstat")
+    };
+    assert!(measured(&["sample", "--format", "influx", "--collector", "kernel_vmstat"]));
+    assert!(!measured(&["sample", "--format", "influx"]));
+}
+
+#[test]
 fn sample_prints_json_and_a_table() {
     let home = Home::new(QUIET);
     let ended = home.dunlin(["sample", "--format", "json", "--collector", "mem"]);

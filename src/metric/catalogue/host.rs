@@ -6,8 +6,10 @@
 mod disk;
 mod memory;
 mod network;
+mod nstat;
 mod processor;
 mod system;
+mod vmstat;
 
 use super::Measurement;
 
@@ -18,8 +20,16 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     disk::DISK,
     disk::DISKIO,
     network::NET,
+    network::SOCKSTAT,
+    network::NETSTAT,
+    network::CONNTRACK,
+    nstat::NSTAT,
     system::SYSTEM,
     system::PROCESSES,
     system::KERNEL,
+    system::INTERRUPTS,
+    system::SOFT_INTERRUPTS,
+    system::LINUX_SYSCTL_FS,
+    vmstat::KERNEL_VMSTAT,
     system::PRESSURE,
 ];

@@ -2,7 +2,8 @@
 //!
 //! From `/proc/stat`, in ticks. The shares are of user + nice + system + idle + iowait + irq +
 //! softirq + steal; the kernel counts guest time in user as well, so user excludes it here (and nice
-//! the nice guests), as Telegraf does. The first reading gives no rows.
+//! the nice guests), as Telegraf does. The first reading gives no shares. The times themselves, in seconds
+//! since boot, come with `collect_cpu_time`; there user holds its guests, as Telegraf has it too.
 //!
 //! Own parser: procfs keeps no processor numbers, so where one is switched off all after it get the
 //! wrong name, and one odd line fails the whole file.
@@ -19,16 +20,44 @@ pub(super) const SUMMARY: &str = "How processor time was spent, of all processor
 
 const STAT: &str = "/proc/stat";
 
+/// All processors together, as Telegraf calls them.
+const TOTAL: &str = "cpu-total";
+
 /// Reads processor time.
 pub(super) struct Cpu {
+    is_each_reported: bool,
+    collect_cpu_time: bool,
+    report_active: bool,
     buffer: Vec<u8>,
     before: HashMap<Text, Times>,
 }
 
 impl Cpu {
-    /// It has no settings.
-    pub(super) fn new(_: &Section<'_>) -> Self {
-        Self { buffer: Vec::new(), before: HashMap::new() }
+    /// `per_cpu`: a row for each processor besides that of all. The others are Telegraf's:
+    /// `collect_cpu_time` adds the times, `report_active` what is not idle.
+    pub(super) fn new(section: &Section<'_>) -> Self {
+        Self {
+            is_each_reported: section.truth("per_cpu", true),
+            collect_cpu_time: section.truth("collect_cpu_time", false),
+            report_active: section.truth("report_active", false),
+            buffer: Vec::new(),
+            before: HashMap::new(),
+        }
+    }
+
+    fn fields(&self, before: Option<&Times>, now: &Times) -> Fields {
+        let mut fields = before.and_then(|before| shares(before, now)).unwrap_or_default();
+        if self.report_active
+            && let Some(before) = before
+        {
+            fields.set("usage_active", active(before, now));
+        }
+        if self.collect_cpu_time {
+            let own =
+                now.named().into_iter().chain(self.report_active.then(|| ("time_active", now.active())));
+            own.for_each(|(name, ticks)| fields.set(name, seconds(ticks)));
+        }
+        fields
     }
 }
 
@@ -38,12 +67,12 @@ impl Collector for Cpu {
         let mut now = HashMap::with_capacity(self.before.len());
         // The processors' lines come first; the thousands of interrupt counters after them are skipped.
         let lines = text::lines(&self.buffer).take_while(|line| line.starts_with("cpu"));
-        for (name, times) in lines.filter_map(parse) {
+        let wanted = lines.filter_map(parse).filter(|(name, _)| self.is_each_reported || *name == TOTAL);
+        for (name, times) in wanted {
             let known = self.before.get_key_value(name);
             let name = known.map_or_else(|| Text::from(name.to_owned()), |(name, _)| name.clone());
-            if let Some(fields) = known.and_then(|(_, before)| shares(before, &times)) {
-                rows.add_tagged("cpu", rows.base().with("cpu", name.clone()), fields);
-            }
+            let fields = self.fields(known.map(|(_, before)| before), &times);
+            rows.add_tagged("cpu", rows.base().with("cpu", name.clone()), fields);
             now.insert(name, times);
         }
         self.before = now;
@@ -74,7 +103,7 @@ struct Times {
 fn parse(line: &str) -> Option<(&str, Times)> {
     let mut words = line.split_ascii_whitespace();
     let name = words.next()?;
-    let name = if name == "cpu" { "cpu-total" } else { name };
+    let name = if name == "cpu" { TOTAL } else { name };
     let mut numbers = [0; 10];
     let mut count = 0;
     // Kernels before 2.6.33 have fewer columns, later ones may have more.
@@ -116,7 +145,39 @@ fn shares(before: &Times, now: &Times) -> Option<Fields> {
     Some(fields)
 }
 
+/// What was not spent idle since the reading before, waiting for a disk included, in per cent.
+fn active(before: &Times, now: &Times) -> Option<f64> {
+    let whole = counter::rise(before.total(), now.total())?;
+    let idle = counter::rise(before.idle, now.idle).unwrap_or(0);
+    counter::percent(whole.saturating_sub(idle), whole)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 hundredths of a second are three million years")]
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
 impl Times {
+    fn named(&self) -> [(&'static str, u64); 10] {
+        [
+            ("time_user", self.user),
+            ("time_nice", self.nice),
+            ("time_system", self.system),
+            ("time_idle", self.idle),
+            ("time_iowait", self.iowait),
+            ("time_irq", self.irq),
+            ("time_softirq", self.softirq),
+            ("time_steal", self.steal),
+            ("time_guest", self.guest),
+            ("time_guest_nice", self.guest_nice),
+        ]
+    }
+
+    /// All but the idle ticks.
+    fn active(&self) -> u64 {
+        self.total().saturating_sub(self.idle)
+    }
+
     /// All ticks. Guest time is in user and nice already.
     fn total(&self) -> u64 {
         let parts = [self.nice, self.system, self.idle, self.iowait, self.irq, self.softirq, self.steal];
@@ -126,7 +187,7 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use super::{Times, parse, shares};
+    use super::{Times, active, parse, shares};
     use crate::metric::{Finite, Value};
 
     #[test]
@@ -161,6 +222,16 @@ mod tests {
         let expected = [("usage_user", 20.0), ("usage_guest", 30.0), ("usage_idle", 50.0)];
         let expected: Vec<_> = expected.map(|(name, percent)| (name.to_owned(), percent)).into();
         assert_eq!(percents(before, now), Some(expected));
+    }
+
+    #[test]
+    fn active_is_what_is_not_idle() {
+        let before = Times { user: 100, guest: 50, idle: 900, ..Times::default() };
+        let now = Times { user: 120, iowait: 10, guest: 60, idle: 970, ..Times::default() };
+        assert_eq!(active(&before, &now), Some(30.0));
+        assert_eq!(active(&now, &before), None);
+        assert_eq!(active(&now, &now), None);
+        assert_eq!(now.active(), 130);
     }
 
     #[test]

@@ -7,16 +7,24 @@
 //! To add one: a file here, a `mod` line, a line in the registry. The tests then ask for its rows
 //! in the catalogue and for its expected output on every captured host.
 
+mod conntrack;
 mod cpu;
 mod disk;
 mod diskio;
+mod interrupts;
 mod kernel;
 mod machine;
+mod kernel_vmstat;
+mod linux_sysctl_fs;
 mod mem;
 mod net;
+mod netstat;
+mod nstat;
 mod pressure;
 mod processes;
 mod procstat;
+mod sockstat;
+mod soft_interrupts;
 mod swap;
 mod system;
 
@@ -81,16 +89,24 @@ macro_rules! registry {
 }
 
 registry! {
+    conntrack => Conntrack,
     cpu => Cpu,
     disk => Disk,
     diskio => Diskio,
+    interrupts => Interrupts opt_in,
     kernel => Kernel,
     machine => Machine,
+    kernel_vmstat => KernelVmstat opt_in,
+    linux_sysctl_fs => LinuxSysctlFs,
     mem => Mem,
     net => Net,
+    netstat => Netstat opt_in,
+    nstat => Nstat opt_in,
     pressure => Pressure,
     processes => Processes,
     procstat => Procstat opt_in,
+    sockstat => Sockstat,
+    soft_interrupts => SoftInterrupts,
     swap => Swap,
     system => System,
 }

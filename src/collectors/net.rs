@@ -15,9 +15,7 @@ use crate::settings::Section;
 /// What it reads.
 pub(super) const SUMMARY: &str = "What the host's network devices received and sent.";
 
-/// The first that can be read is used.
-const FIRST: &str = "/proc/1/net/dev";
-const SECOND: &str = "/proc/net/dev";
+const DEV: &str = "/proc/1/net/dev";
 
 /// Bits of a device's flags, from the kernel's `if.h`.
 const UP: u64 = 0x1;
@@ -40,16 +38,12 @@ impl Net {
 
 impl Collector for Net {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        let mut path = FIRST;
-        if host.read_into(FIRST, &mut self.buffer).is_err() {
-            path = SECOND;
-            host.read_into(SECOND, &mut self.buffer)?;
-        }
-        let mut lines = text::lines(&self.buffer);
+        let file = host.open_network("dev")?;
+        let mut lines = text::lines(file.read(&mut self.buffer)?);
         // Two lines of headings, then one per device; there is always a loopback device.
         if !lines.next().is_some_and(|line| line.contains('|')) {
             let reason = "expected headings and a line per device".to_owned();
-            return Err(CollectError::Odd { path, reason });
+            return Err(CollectError::Odd { path: DEV, reason });
         }
         for (name, columns) in lines.filter_map(parse) {
             let ignored = self.ignored.iter().any(|glob| glob.matches(name));

@@ -139,18 +139,22 @@ fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
                         );
                     }
                     for (field, _) in sample.fields.iter() {
-                        met.insert(format!("{}.{field}", known.name));
+                        // The row that stands for it, which may end in `*`.
+                        met.insert(format!("{}.{}", known.name, known.field(field).unwrap().name));
                     }
                 }
             }
         }
     }
-    // Only 32-bit machines have high and low memory.
-    let unmet = ["mem.high_free", "mem.high_total", "mem.low_free", "mem.low_total"];
+    // Only 32-bit machines have high and low memory; counts of each processor and times are settings.
+    let unmet = |name: &str| {
+        ["mem.high_", "mem.low_", "cpu.time_", "cpu.usage_active"].iter().any(|start| name.starts_with(start))
+            || ["interrupts.count", "soft_interrupts.count"].contains(&name)
+    };
     for measurement in catalogue::host() {
         for field in measurement.fields {
             let name = format!("{}.{}", measurement.name, field.name);
-            let listed = unmet.contains(&name.as_str());
+            let listed = unmet(&name);
             assert_ne!(met.contains(&name), listed, "{name}: met by a fixture host, or listed as unmet");
         }
     }
@@ -228,8 +232,30 @@ fn settings_change_what_is_read() {
     assert_eq!(count("[collectors.net]\nignore = [\"e*\", \"docker?\"]", "net", v2), 5);
     assert_eq!(count("", "disk", v2), 3);
     assert_eq!(count("[collectors.disk]\nignore_fs = [\"virtiofs\"]", "disk", v2), 1);
+    assert_eq!(count("[collectors.cpu]\ncollect_cpu_time = true", "cpu", v2), 3);
+    assert_eq!(count("[collectors.cpu]\nper_cpu = false\ncollect_cpu_time = true", "cpu", v2), 1);
+    assert_eq!(count("", "soft_interrupts", v2), 10);
+    assert_eq!(count("[collectors.soft_interrupts]\nper_cpu = true", "soft_interrupts", v2), 20);
+    let interrupts = "[collectors]\nenabled = [\"interrupts\"]\n[collectors.interrupts]\nper_cpu = ";
+    assert_eq!(count(&format!("{interrupts}false"), "interrupts", v2), 33);
+    // ERR and MIS have one number each.
+    assert_eq!(count(&format!("{interrupts}true"), "interrupts", v2), 64);
     assert_eq!(count("[collectors.disk]\nremote = true", "disk", "odd-garbage"), 4);
     assert_eq!(count("", "disk", "odd-garbage"), 3);
+}
+
+#[test]
+fn times_of_processors_are_there_from_the_first_reading_and_shares_from_the_second() {
+    let (mut collectors, _) =
+        configured("[collectors.cpu]\ncollect_cpu_time = true\nreport_active = true\nper_cpu = false");
+    let named = collectors.iter_mut().find(|named| named.name == "cpu").unwrap();
+    for (moment, times, shares) in [("t0", 11, 0), ("t1", 11, 11)] {
+        let rows = reading(named, "cgroup-v2-docker", moment).1;
+        let [row] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!(catalogue::contradictions(row), [""; 0]);
+        let count = |start: &str| row.fields.iter().filter(|(name, _)| name.starts_with(start)).count();
+        assert_eq!((count("time_"), count("usage_")), (times, shares), "{moment}");
+    }
 }
 
 #[test]

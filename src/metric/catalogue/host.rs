@@ -7,9 +7,11 @@ mod disk;
 mod machine;
 mod memory;
 mod network;
+mod nstat;
 mod process;
 mod processor;
 mod system;
+mod vmstat;
 
 use super::Measurement;
 
@@ -26,9 +28,17 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     machine::HUGEPAGES,
     machine::DISTANCE,
     machine::CACHE,
+    network::SOCKSTAT,
+    network::NETSTAT,
+    network::CONNTRACK,
+    nstat::NSTAT,
     system::SYSTEM,
     system::PROCESSES,
     system::KERNEL,
+    system::INTERRUPTS,
+    system::SOFT_INTERRUPTS,
+    system::LINUX_SYSCTL_FS,
+    vmstat::KERNEL_VMSTAT,
     system::PRESSURE,
     process::PROCSTAT,
     process::PROCSTAT_LOOKUP,

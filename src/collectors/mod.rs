@@ -13,9 +13,9 @@ mod disk;
 mod diskio;
 mod interrupts;
 mod kernel;
-mod machine;
 mod kernel_vmstat;
 mod linux_sysctl_fs;
+mod machine;
 mod mem;
 mod net;
 mod netstat;
@@ -95,9 +95,9 @@ registry! {
     diskio => Diskio,
     interrupts => Interrupts opt_in,
     kernel => Kernel,
-    machine => Machine,
     kernel_vmstat => KernelVmstat opt_in,
     linux_sysctl_fs => LinuxSysctlFs,
+    machine => Machine,
     mem => Mem,
     net => Net,
     netstat => Netstat opt_in,

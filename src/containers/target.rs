@@ -44,12 +44,15 @@ struct Cgroup {
     reader: CgroupReader,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
+    /// How often memory ran out, and how many processes were killed for it, as it was counted last;
+    /// none before the first reading of a cgroup that was there before.
+    ooms: Option<(u64, u64)>,
 }
 
 impl Cgroup {
-    fn new(hierarchy: Arc<Hierarchy>, path: String) -> Self {
+    fn new(hierarchy: Arc<Hierarchy>, path: String, is_new: bool) -> Self {
         let reader = CgroupReader::new(&hierarchy, &path);
-        Self { hierarchy, path, reader, first_read: None }
+        Self { hierarchy, path, reader, first_read: None, ooms: is_new.then_some((0, 0)) }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
@@ -76,15 +79,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// A container whose cgroup has just been found.
+    /// A container whose cgroup has just been found, and perhaps just been made.
     pub(super) fn new(
         id: ContainerId,
         runtime: Runtime,
-        hierarchy: Arc<Hierarchy>,
-        cgroup_path: String,
+        (hierarchy, cgroup_path): (Arc<Hierarchy>, String),
         now: Monotonic,
+        is_new: bool,
     ) -> Self {
-        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path));
+        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path, is_new));
         Self { cgroup, appeared: now, ..Self::of(id, runtime) }
     }
 
@@ -115,6 +118,10 @@ impl Target {
 
     pub(super) fn appeared(&self) -> Monotonic {
         self.appeared
+    }
+
+    pub(super) fn metadata(&self) -> Option<&Arc<Metadata>> {
+        self.metadata.as_ref()
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -208,6 +215,18 @@ impl Target {
         let system = system.unwrap_or_default();
         self.held.push_back(Held { time, reading, system, has_network });
         Some(activity)
+    }
+
+    /// By how much the newest reading's counters of memory that ran out, and of processes that were killed
+    /// for it, lie above those of the one before. v1 counts the second only.
+    pub(super) fn count_ooms(&mut self) -> Option<(u64, u64)> {
+        let cgroup = self.cgroup.as_mut()?;
+        let memory = self.held.back()?.reading.memory.as_ref()?;
+        let kills = memory.oom_kills?;
+        let is_v2 = matches!(*cgroup.hierarchy, Hierarchy::V2 { .. });
+        let now = (memory.fail_count.filter(|_| is_v2).unwrap_or(0), kills);
+        let before = cgroup.ooms.replace(now).unwrap_or(now);
+        Some((now.0.saturating_sub(before.0), now.1.saturating_sub(before.1)))
     }
 
     /// Adds the rows of the readings in the queue, if the container is known or was waited for long

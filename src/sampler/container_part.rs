@@ -109,6 +109,11 @@ impl Part for ContainerPart {
         if !pass.between_ticks {
             due = self.due(pass);
         }
+        for id in self.containers.take_alarmed() {
+            if !due.contains(&id) {
+                due.push(id);
+            }
+        }
         if !due.is_empty() {
             self.containers.begin_pass();
         }

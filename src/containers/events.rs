@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use chronicle::Action;
-pub(super) use chronicle::Chronicle;
+pub(super) use chronicle::{Chronicle, Counted};
 
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};

@@ -217,8 +217,8 @@ impl Containers {
         let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
         let target = self.targets.get_mut(id)?;
         let activity = target.read(&self.host, time, self.system.clone(), !is_shared)?;
-        if let Some((ooms, kills)) = target.count_ooms() {
-            self.chronicle.counted(id, time, ooms, kills);
+        if let Some(counted) = target.count_ooms() {
+            self.chronicle.counted(id, time, counted);
         }
         self.release_target(id, rows);
         Some(activity)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
+use super::events::Counted;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
 use super::reading::{Activity, Reading};
@@ -37,6 +38,13 @@ struct Held {
     has_network: bool,
 }
 
+/// How often memory ran out, and how many processes were killed for it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ooms {
+    times: u64,
+    kills: u64,
+}
+
 /// A cgroup that is there, and its open files.
 struct Cgroup {
     hierarchy: Arc<Hierarchy>,
@@ -44,15 +52,14 @@ struct Cgroup {
     reader: CgroupReader,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
-    /// How often memory ran out, and how many processes were killed for it, as it was counted last;
-    /// none before the first reading of a cgroup that was there before.
-    ooms: Option<(u64, u64)>,
+    /// As it was counted last; none before the first reading of a cgroup that was there before.
+    ooms: Option<Ooms>,
 }
 
 impl Cgroup {
     fn new(hierarchy: Arc<Hierarchy>, path: String, is_new: bool) -> Self {
         let reader = CgroupReader::new(&hierarchy, &path);
-        Self { hierarchy, path, reader, first_read: None, ooms: is_new.then_some((0, 0)) }
+        Self { hierarchy, path, reader, first_read: None, ooms: is_new.then(Ooms::default) }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
@@ -219,14 +226,18 @@ impl Target {
 
     /// By how much the newest reading's counters of memory that ran out, and of processes that were killed
     /// for it, lie above those of the one before. v1 counts the second only.
-    pub(super) fn count_ooms(&mut self) -> Option<(u64, u64)> {
+    pub(super) fn count_ooms(&mut self) -> Option<Counted> {
         let cgroup = self.cgroup.as_mut()?;
         let memory = self.held.back()?.reading.memory.as_ref()?;
         let kills = memory.oom_kills?;
         let is_v2 = matches!(*cgroup.hierarchy, Hierarchy::V2 { .. });
-        let now = (memory.fail_count.filter(|_| is_v2).unwrap_or(0), kills);
+        let now = Ooms { times: memory.fail_count.filter(|_| is_v2).unwrap_or(0), kills };
         let before = cgroup.ooms.replace(now).unwrap_or(now);
-        Some((now.0.saturating_sub(before.0), now.1.saturating_sub(before.1)))
+        Some(Counted {
+            ooms: now.times.saturating_sub(before.times),
+            kills: now.kills.saturating_sub(before.kills),
+            has_kills: kills > 0,
+        })
     }
 
     /// Adds the rows of the readings in the queue, if the container is known or was waited for long

@@ -34,6 +34,8 @@ mod containers;
 mod crash;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
+/// What happens to containers is told once, with its own moment.
+mod events;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.

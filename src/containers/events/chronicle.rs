@@ -7,6 +7,7 @@
 //!
 //! A process that was killed for memory is counted by its cgroup, which is read. Where the cgroup was
 //! gone before that, the runtime's word stands for one kill; it never adds to one that was counted.
+//! Docker's `OOMKilled` is such a word, but of the whole run: it stays after a kill that the container outlived.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,17 @@ pub enum Action {
     Restarted,
     /// Anything else.
     Other,
+}
+
+/// What the counters of a cgroup say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::containers) struct Counted {
+    /// How often memory ran out since the reading before, or since dunlin began.
+    pub(in crate::containers) ooms: u64,
+    /// How many processes were killed for it.
+    pub(in crate::containers) kills: u64,
+    /// Whether any was, ever.
+    pub(in crate::containers) has_kills: bool,
 }
 
 /// An end of a run.
@@ -59,6 +71,8 @@ enum When {
 /// From a start to an end.
 #[derive(Debug, Clone, Default)]
 struct Run {
+    /// It had begun when dunlin did.
+    is_old: bool,
     start: Edge,
     end: Edge,
     has_cgroup: bool,
@@ -70,7 +84,7 @@ struct Run {
     counted_at: Option<UnixNanos>,
     /// The runtime said that memory ran out, and the counters were not read since.
     alarm: Option<UnixNanos>,
-    /// Whether a kill was told of it.
+    /// Whether a kill of it was told, or lies before dunlin began.
     has_kills: bool,
     /// A kill was told on the runtime's word, before it was counted.
     is_ahead: bool,
@@ -141,7 +155,7 @@ impl Chronicle {
         let life = self.lives.entry(id.clone()).or_default();
         (life.runtime, life.is_there) = (Some(runtime), true);
         if is_first {
-            life.was_there = true;
+            (life.was_there, life.run.is_old) = (true, true);
             life.run.start = Edge::Told;
         } else if life.run.start != Edge::Told || life.run.end != Edge::Open || life.run.has_cgroup {
             let ended = life.next_run(Run { start: Edge::Seen(now), ..Run::default() }, now);
@@ -220,20 +234,14 @@ impl Chronicle {
         }
     }
 
-    /// A reading of the counters, and what they rose by.
-    pub(in crate::containers) fn counted(
-        &mut self,
-        id: &ContainerId,
-        time: UnixNanos,
-        ooms: u64,
-        kills: u64,
-    ) {
+    /// A reading of the counters.
+    pub(in crate::containers) fn counted(&mut self, id: &ContainerId, time: UnixNanos, counted: Counted) {
         let Some(life) = self.lives.get_mut(id) else { return };
+        let Counted { ooms, mut kills, has_kills } = counted;
         let run = &mut life.run;
         (run.counted_at, run.alarm) = (Some(time), None);
-        let mut kills = kills;
+        run.has_kills |= has_kills;
         if kills > 0 {
-            run.has_kills = true;
             kills -= u64::from(std::mem::take(&mut run.is_ahead));
         }
         let happened = [(What::OutOfMemory(ooms), ooms), (What::Killed(kills), kills)];
@@ -350,7 +358,7 @@ impl Life {
         }
         let restarts = std::mem::replace(&mut self.restarts, now.restart_count);
         let has_no_start = self.run.started_at.is_none() && self.run.start == Edge::Told;
-        let ran_already = has_no_start && self.was_there;
+        let ran_already = has_no_start && self.run.is_old;
         // Its end came first, by an event that did not know the start.
         let has_ended = self.run.started_at.is_none() && self.run.end == Edge::Told && now.has_ended();
         if !(ran_already || has_ended && has_no_start) {
@@ -387,10 +395,12 @@ impl Life {
         }
         run.end = Edge::Told;
         let alarm = run.alarm.take();
-        // A mark that it bore already while it ran is of a kill of that time.
+        // The mark says that memory ran out at some time in the run. It stands for a kill if none is known
+        // and if there was none before dunlin looked.
         let is_same = |before: &Metadata| before.started_at == now.started_at && before.state.is_alive();
         let was_marked = before.is_some_and(|before| before.oom_killed && is_same(before));
-        if alarm.is_some() || (now.oom_killed && !was_marked && !run.has_kills) {
+        let is_in_sight = run.counted_at.is_some() || !run.is_old;
+        if alarm.is_some() || (now.oom_killed && is_in_sight && !was_marked && !run.has_kills) {
             happened.extend(run.kill_unread(alarm.unwrap_or(finished_at)));
         }
         happened.push(run.exited(Some(now.exit_code), finished_at));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Action, Chronicle, Event, What};
+use super::{Action, Chronicle, Counted, Event, What};
 use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::{Health, Metadata, State};
 use crate::metric::{Moment, Monotonic, UnixNanos};
@@ -91,7 +91,8 @@ impl Story {
     }
 
     fn counted(&mut self, ooms: u64, kills: u64) -> &mut Self {
-        self.chronicle.counted(&id(), wall(self.second), ooms, kills);
+        let counted = Counted { ooms, kills, has_kills: kills > 0 };
+        self.chronicle.counted(&id(), wall(self.second), counted);
         self
     }
 
@@ -373,6 +374,20 @@ fn a_kill_is_told_once() {
     // Before dunlin began.
     let end = "exited Some(3) Some(89) @109 web";
     Story::old().told(marked(running(20))).at(109).told(marked(exited(20, 109))).tells(&[end]);
+    Story::old().told(running(20)).at(109).told(marked(exited(20, 109))).tells(&[end]);
+    for (has_kills, expected) in [(true, vec![end]), (false, vec![kill, end])] {
+        let mut story = Story::old();
+        story.told(running(20)).chronicle.counted(
+            &id(),
+            wall(50),
+            Counted { has_kills, ..Counted::default() },
+        );
+        story.at(109).told(marked(exited(20, 109))).went().tells(&expected);
+    }
+    let mut story = Story::old();
+    story.told(running(20)).at(60).told(exited(20, 60)).went().events();
+    story.at(102).told(running(102)).at(109).told(marked(exited(102, 109)));
+    story.tells(&["started @102 web", kill, "exited Some(3) Some(7) @109 web"]);
     // Of a run that has been followed by another one.
     let mut story = ran();
     story.at(109).went().came().told(running(110)).happened(Action::OutOfMemory);

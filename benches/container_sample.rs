@@ -23,6 +23,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
+use dunlin::containers::group::Groups;
 use dunlin::containers::identity::{ContainerId, Runtime};
 use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, State};
 use dunlin::containers::reading::Reading;
@@ -85,7 +86,7 @@ struct Subject {
 impl Subject {
     fn try_new(host: &Host, hierarchy: &Hierarchy, path: &str) -> Outcome<Self> {
         let held = held_files()?;
-        let mut reader = CgroupReader::new(hierarchy, path);
+        let mut reader = CgroupReader::new(hierarchy, path, Groups::default());
         let pid = reader.first_pid(host);
         let before = reader.read(host, pid)?;
         let mut files = Vec::new();
@@ -327,7 +328,7 @@ impl Drop for Made {
 /// A control group that is gone is noticed through the files that are kept open.
 fn check_removal(host: &Host, made: Made) -> Outcome<()> {
     let path = made.cgroups().into_iter().next().ok_or("no control group")?;
-    let mut reader = CgroupReader::new(&made.hierarchy, &path);
+    let mut reader = CgroupReader::new(&made.hierarchy, &path, Groups::default());
     reader.read(host, None)?;
     drop(made);
     match reader.read(host, None) {

@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod config;
 mod discovery;
 mod events;
+pub mod group;
 pub mod identity;
 pub mod metadata;
 pub mod network;
@@ -36,7 +37,7 @@ use self::discovery::{Discovery, Found};
 use self::events::Chronicle;
 use self::rows::SystemCpu;
 use self::runtime::docker_files;
-use self::target::{Surroundings, Target};
+use self::target::{Cgroup, Surroundings, Target};
 use crate::host::Host;
 use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
 
@@ -275,7 +276,8 @@ impl Containers {
                 let hierarchy = self.hierarchy.clone()?;
                 self.chronicle.came(&id, runtime, self.now);
                 let is_new = self.chronicle.has_begun();
-                let mut target = Target::new(id.clone(), runtime, (hierarchy, path), self.now, is_new);
+                let cgroup = Cgroup::new(hierarchy, path, self.config.groups, is_new);
+                let mut target = Target::new(id.clone(), runtime, cgroup, self.now);
                 if let Some(metadata) = self.chronicle.known(&id) {
                     target.learn(metadata.clone());
                 }

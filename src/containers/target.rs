@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
 use super::events::Counted;
+use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
 use super::reading::{Activity, Reading};
@@ -46,9 +47,10 @@ struct Ooms {
 }
 
 /// A cgroup that is there, and its open files.
-struct Cgroup {
+pub(super) struct Cgroup {
     hierarchy: Arc<Hierarchy>,
     path: String,
+    groups: Groups,
     reader: CgroupReader,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
@@ -57,14 +59,15 @@ struct Cgroup {
 }
 
 impl Cgroup {
-    fn new(hierarchy: Arc<Hierarchy>, path: String, is_new: bool) -> Self {
-        let reader = CgroupReader::new(&hierarchy, &path);
-        Self { hierarchy, path, reader, first_read: None, ooms: is_new.then(Ooms::default) }
+    /// That one; its counters began at zero if it is new.
+    pub(super) fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups, is_new: bool) -> Self {
+        let reader = CgroupReader::new(&hierarchy, &path, groups);
+        Self { hierarchy, path, groups, reader, first_read: None, ooms: is_new.then(Ooms::default) }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
     fn renew(&mut self) {
-        self.reader = CgroupReader::new(&self.hierarchy, &self.path);
+        self.reader = CgroupReader::new(&self.hierarchy, &self.path, self.groups);
         self.first_read = None;
     }
 }
@@ -86,16 +89,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// A container whose cgroup has just been found, and perhaps just been made.
-    pub(super) fn new(
-        id: ContainerId,
-        runtime: Runtime,
-        (hierarchy, cgroup_path): (Arc<Hierarchy>, String),
-        now: Monotonic,
-        is_new: bool,
-    ) -> Self {
-        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path, is_new));
-        Self { cgroup, appeared: now, ..Self::of(id, runtime) }
+    /// A container whose cgroup has just been found.
+    pub(super) fn new(id: ContainerId, runtime: Runtime, cgroup: Cgroup, now: Monotonic) -> Self {
+        Self { cgroup: Some(cgroup), appeared: now, ..Self::of(id, runtime) }
     }
 
     /// A container of which nothing is left but how it ended.
@@ -230,8 +226,7 @@ impl Target {
         let cgroup = self.cgroup.as_mut()?;
         let memory = self.held.back()?.reading.memory.as_ref()?;
         let kills = memory.oom_kills?;
-        let is_v2 = matches!(*cgroup.hierarchy, Hierarchy::V2 { .. });
-        let now = Ooms { times: memory.fail_count.filter(|_| is_v2).unwrap_or(0), kills };
+        let now = Ooms { times: memory.events.oom.unwrap_or(0), kills };
         let before = cgroup.ooms.replace(now).unwrap_or(now);
         Some(Counted {
             ooms: now.times.saturating_sub(before.times),

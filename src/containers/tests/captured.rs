@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
+use crate::containers::group::Group;
 use crate::containers::metadata::State;
 use crate::containers::runtime::docker_files;
 use crate::containers::{Change, Config, ContainerId, Containers, Metadata, Update};
@@ -69,7 +70,11 @@ fn line(sample: &Sample, start: UnixNanos) -> String {
 }
 
 fn config() -> Config {
-    Config { labels: vec![WildMatch::new("com.docker.compose.*")], ..Config::default() }
+    Config {
+        labels: vec![WildMatch::new("com.docker.compose.*")],
+        groups: Group::ALL.iter().copied().collect(),
+        ..Config::default()
+    }
 }
 
 /// The rows of both readings; no engine answers on a captured host, so its files name the containers.

@@ -16,6 +16,7 @@ pub mod group;
 pub mod identity;
 pub mod metadata;
 pub mod network;
+pub mod other_cgroups;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
@@ -30,6 +31,7 @@ pub use self::config::{Config, DockerConfig};
 pub use self::events::Action;
 pub use self::identity::{ContainerId, Runtime};
 pub use self::metadata::{Engine, Metadata};
+pub use self::other_cgroups::OtherCgroups;
 pub use self::reading::Activity;
 
 use self::cgroup::Hierarchy;

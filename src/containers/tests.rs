@@ -1,6 +1,6 @@
 //! The three sources together: on small trees made here, on the captured hosts, with a real engine.
 
-mod captured;
+pub(super) mod captured;
 mod docker;
 
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use crate::containers::{Change, ContainerId, Containers, Update};
 use crate::metric::{Monotonic, Rows};
 
 /// How often the cgroup tree is looked through for what inotify did not tell.
-const RESCAN: Duration = Duration::from_secs(60);
+pub(super) const RESCAN: Duration = Duration::from_secs(60);
 
 /// Reads containers, each at its own period.
 pub(super) struct ContainerPart {

@@ -6,6 +6,7 @@
 //! comes while the last one is still being read is counted and skipped, never made up for. The
 //! sampler does not know what a metric means nor where it goes.
 
+mod cgroup_part;
 mod container_part;
 mod housekeeping;
 mod part;
@@ -20,11 +21,12 @@ pub use housekeeping::Rule;
 
 use crate::clock::Clock;
 use crate::collectors::Named;
-use crate::containers::{ContainerId, Containers, Update};
+use crate::containers::{ContainerId, Containers, OtherCgroups, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
 use crate::self_metrics::{self, AgentCounts, Requests};
 use crate::spool::{Frame, Spool};
+use cgroup_part::CgroupPart;
 use container_part::ContainerPart;
 use part::{HostPart, Part, Pass};
 use reader::Reader;
@@ -82,6 +84,8 @@ pub struct ContainerFeed {
     pub updates: Receiver<Update>,
     /// Whom the runtimes are to be asked about.
     pub wants: tokio::sync::mpsc::UnboundedSender<ContainerId>,
+    /// The control groups that are measured beside them.
+    pub others: Option<OtherCgroups>,
 }
 
 /// Reads, tick by tick.
@@ -115,8 +119,11 @@ impl Sampler {
         if let Some(feed) = containers {
             let longest =
                 if config.dynamic { largest_power(config.interval, config.max_interval) } else { 0 };
-            let ContainerFeed { containers, updates, wants } = feed;
+            let ContainerFeed { containers, updates, wants, others } = feed;
             parts.push(Box::new(ContainerPart::new(containers, updates, wants, config.rule, longest)));
+            if let Some(others) = others {
+                parts.push(Box::new(CgroupPart::new(others, config.rule, longest)));
+            }
         }
         let deadline = config.interval.mul_f64(0.8).clamp(Duration::from_millis(500), LONGEST_READING);
         let reader = Reader::new(parts, base.clone(), deadline, clock.clone());

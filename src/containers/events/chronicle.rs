@@ -55,6 +55,18 @@ enum Edge {
     Told,
 }
 
+/// What is known of the kills of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Kills {
+    /// There was none.
+    #[default]
+    None,
+    /// All were counted: they are told, or lie before dunlin began.
+    Counted,
+    /// One was told on the runtime's word, before it was counted.
+    Ahead,
+}
+
 /// When something happened, as it is known.
 #[derive(Debug, Clone, Copy)]
 enum When {
@@ -84,10 +96,7 @@ struct Run {
     counted_at: Option<UnixNanos>,
     /// The runtime said that memory ran out, and the counters were not read since.
     alarm: Option<UnixNanos>,
-    /// Whether a kill of it was told, or lies before dunlin began.
-    has_kills: bool,
-    /// A kill was told on the runtime's word, before it was counted.
-    is_ahead: bool,
+    kills: Kills,
 }
 
 /// What is known of one container.
@@ -240,9 +249,10 @@ impl Chronicle {
         let Counted { ooms, mut kills, has_kills } = counted;
         let run = &mut life.run;
         (run.counted_at, run.alarm) = (Some(time), None);
-        run.has_kills |= has_kills;
-        if kills > 0 {
-            kills -= u64::from(std::mem::take(&mut run.is_ahead));
+        let is_ahead = run.kills == Kills::Ahead;
+        if kills > 0 || (has_kills && !is_ahead) {
+            kills = kills.saturating_sub(u64::from(is_ahead));
+            run.kills = Kills::Counted;
         }
         let happened = [(What::OutOfMemory(ooms), ooms), (What::Killed(kills), kills)];
         let happened = happened.into_iter().filter(|(_, count)| *count > 0);
@@ -400,7 +410,7 @@ impl Life {
         let is_same = |before: &Metadata| before.started_at == now.started_at && before.state.is_alive();
         let was_marked = before.is_some_and(|before| before.oom_killed && is_same(before));
         let is_in_sight = run.counted_at.is_some() || !run.is_old;
-        if alarm.is_some() || (now.oom_killed && is_in_sight && !was_marked && !run.has_kills) {
+        if alarm.is_some() || (now.oom_killed && is_in_sight && !was_marked && run.kills == Kills::None) {
             happened.extend(run.kill_unread(alarm.unwrap_or(finished_at)));
         }
         happened.push(run.exited(Some(now.exit_code), finished_at));
@@ -487,9 +497,8 @@ impl Run {
 
     /// The runtime's word for a kill that was not counted.
     fn kill_unread(&mut self, at: UnixNanos) -> Option<Happened> {
-        self.has_kills = true;
-        let is_told = std::mem::replace(&mut self.is_ahead, true);
-        (!is_told).then_some(Happened(What::Killed(1), When::Said(at)))
+        let before = std::mem::replace(&mut self.kills, Kills::Ahead);
+        (before != Kills::Ahead).then_some(Happened(What::Killed(1), When::Said(at)))
     }
 }
 

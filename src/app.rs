@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::containers::{self, Containers};
+use crate::containers::{self, Containers, OtherCgroups};
 use crate::host::Host;
 use crate::metric::{Tags, Text};
 use crate::sampler::{ContainerFeed, Sampler, Waker};
@@ -82,7 +82,7 @@ async fn agent(config: Config) -> Result<(), AppError> {
         senders.spawn(Sender::new(sink, spool.clone(), clock.clone(), stop.clone(), counts).run());
     }
     let mut feeds = JoinSet::new();
-    let feed = Feed::new(&config.containers, &host);
+    let feed = Feed::new(&config.containers, &host, &base);
     let keeper = (spool.clone(), requests);
     let (sampler, waker) =
         Sampler::new(config.sampler, &host, config.collectors, feed.for_sampler, base, keeper, clock);
@@ -153,17 +153,21 @@ struct RuntimeFeed {
 }
 
 impl Feed {
-    fn new(config: &containers::Config, host: &Host) -> Self {
+    fn new(config: &containers::Config, host: &Host, base: &Tags) -> Self {
         if !config.enabled {
             return Self { for_sampler: None, runtime: None };
         }
         let containers = Containers::new(config.clone(), host.clone());
+        let others = OtherCgroups::new(config, host, base.clone());
         let watch = containers.watch();
         let (told, updates) = std::sync::mpsc::channel();
         let (wants, wanted) = tokio::sync::mpsc::unbounded_channel();
         let runtime =
             RuntimeFeed { config: config.clone(), host: host.clone(), watch, wants: wanted, updates: told };
-        Self { for_sampler: Some(ContainerFeed { containers, updates, wants }), runtime: Some(runtime) }
+        Self {
+            for_sampler: Some(ContainerFeed { containers, updates, wants, others }),
+            runtime: Some(runtime),
+        }
     }
 }
 

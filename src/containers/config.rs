@@ -5,6 +5,7 @@ use wildmatch::WildMatch;
 use super::filesystem::FilesystemConfig;
 use super::group::{Group, Groups};
 use super::identity::Runtime;
+use super::other_cgroups::CgroupPattern;
 use crate::settings::Section;
 
 /// What may be said about containers.
@@ -17,6 +18,8 @@ pub struct Config {
     /// Patterns of the labels that become tags; none by default, since labels may be many, large or
     /// secret.
     pub labels: Vec<WildMatch>,
+    /// Control groups that are measured although they are no containers.
+    pub cgroups: Vec<CgroupPattern>,
     /// What is read besides the default.
     pub groups: Groups,
     /// Whether and how fast their folders are walked through.
@@ -43,6 +46,7 @@ impl Default for Config {
             enabled: true,
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
+            cgroups: Vec::new(),
             groups: Groups::default(),
             filesystem: FilesystemConfig::default(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
@@ -77,11 +81,16 @@ impl Config {
             }
             group
         };
+        let cgroup = |text: &String| {
+            let pattern = CgroupPattern::parse(text);
+            pattern.map_err(|error| section.mistake("cgroups", format!("{text:?} {error}"))).ok()
+        };
         let docker = section.section("docker");
         let config = Self {
             enabled: section.truth("enabled", defaults.enabled),
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
             labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            cgroups: section.texts("cgroups", &[]).iter().filter_map(cgroup).collect(),
             groups: section.texts("groups", &[]).iter().filter_map(group).collect(),
             filesystem: FilesystemConfig::from_section(section.section("filesystem")),
             docker: DockerConfig {
@@ -139,6 +148,14 @@ mod tests {
         let said =
             "d.toml:1: groups: names no group \"nuna\"; expected some of percpu, hugetlb, numa, cpuset";
         assert!(mistakes.len() == 1 && mistakes[0].starts_with(said), "{mistakes:?}");
+    }
+
+    #[test]
+    fn control_groups_are_paths() {
+        let (config, mistakes) = read("cgroups = [\"/\", \"/system.slice/*\", \"user.slice\"]");
+        assert_eq!(config.cgroups.len(), 2);
+        let said = "d.toml:1: cgroups: \"user.slice\" is no path of control groups; expected one that begins with \"/\", such as \"/system.slice/*\"";
+        assert_eq!(mistakes, [said]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 
 use self::notices::{Step, plan};
-use self::watch::Watch;
+pub(super) use self::watch::Watch;
 use super::identity::{ContainerId, Runtime, identify, may_hold_containers};
 use crate::host::{Host, HostError};
 

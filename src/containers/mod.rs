@@ -11,12 +11,14 @@
 pub mod cgroup;
 pub mod config;
 mod discovery;
+mod events;
 pub mod filesystem;
 pub mod group;
 pub mod identity;
 pub mod members;
 pub mod metadata;
 pub mod network;
+pub mod other_cgroups;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
@@ -28,18 +30,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::config::{Config, DockerConfig};
+pub use self::events::Action;
 pub use self::identity::{ContainerId, Runtime};
 pub use self::metadata::{Engine, Metadata};
+pub use self::other_cgroups::OtherCgroups;
 pub use self::reading::Activity;
 
 use self::cgroup::Hierarchy;
 use self::discovery::{Discovery, Found};
+use self::events::Chronicle;
 use self::filesystem::Filesystems;
 use self::rows::SystemCpu;
 use self::runtime::docker_files;
-use self::target::{Surroundings, Target};
+use self::target::{Cgroup, Surroundings, Target};
 use crate::host::Host;
-use crate::metric::{Monotonic, Rows, Text, UnixNanos};
+use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
 
 /// So long a runtime that is there gets to answer before its files are read.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -60,6 +65,8 @@ pub enum Update {
     Known(ContainerId, Box<Metadata>),
     /// What is known of the runtime itself.
     Engine(Engine),
+    /// Something happened to a container, then if the runtime knows; what is known of it now comes next.
+    Happened(ContainerId, Action, Option<UnixNanos>),
     /// The runtime has no such container (any more).
     Gone(ContainerId),
     /// The runtime does not answer.
@@ -75,8 +82,8 @@ pub struct Containers {
     targets: BTreeMap<ContainerId, Target>,
     /// Gone a moment ago: their last readings may still have to be named, their end to be told.
     departed: Vec<Target>,
-    /// What the runtime said, also of containers whose cgroup was not seen yet.
-    told: BTreeMap<ContainerId, Arc<Metadata>>,
+    /// What happened to them, and what the runtime said, also of those whose cgroup was not seen yet.
+    chronicle: Chronicle,
     /// How containers ended, for one last row each.
     endings: Vec<Target>,
     /// What they take on disk; started with the first of them.
@@ -100,7 +107,7 @@ impl Containers {
             discovery: None,
             targets: BTreeMap::new(),
             departed: Vec::new(),
-            told: BTreeMap::new(),
+            chronicle: Chronicle::default(),
             endings: Vec::new(),
             filesystems: None,
             engine: Engine { host: name.into(), version: Text::of("") },
@@ -136,7 +143,9 @@ impl Containers {
         }
         let walk = rescan || std::mem::take(&mut self.must_look);
         let found = self.discovery.as_mut().map(|discovery| discovery.changes(walk)).unwrap_or_default();
-        found.into_iter().filter_map(|found| self.change(found)).collect()
+        let changes = found.into_iter().filter_map(|found| self.change(found)).collect();
+        self.chronicle.begin(at);
+        changes
     }
 
     /// The containers that are there.
@@ -169,9 +178,8 @@ impl Containers {
                     self.targets.values_mut().for_each(Target::forget_tags);
                 }
             }
-            Update::Gone(id) => {
-                self.told.remove(&id);
-            }
+            Update::Happened(id, action, at) => self.chronicle.happened(&id, action, at),
+            Update::Gone(id) => self.chronicle.forgotten(&id),
             Update::Unavailable => self.runtime_is_away = true,
         }
     }
@@ -185,6 +193,11 @@ impl Containers {
     /// limits, processes and network). Tells whether there was something: then it is to be read again.
     pub fn forget_first(&mut self, id: &ContainerId) -> bool {
         self.targets.get_mut(id).is_some_and(Target::forget_first)
+    }
+
+    /// Those that something happened to which their counters will tell more of: they are to be read now.
+    pub fn take_alarmed(&mut self) -> Vec<ContainerId> {
+        self.chronicle.take_alarmed()
     }
 
     /// How much processor time a container used so far, in nanoseconds: one read, to see whether
@@ -224,12 +237,15 @@ impl Containers {
         {
             filesystems.follow(id, pid);
         }
+        if let Some(counted) = target.count_ooms() {
+            self.chronicle.counted(id, time, counted);
+        }
         self.release_target(id, rows);
         Some(activity)
     }
 
-    /// Adds the rows of those readings that were kept and whose containers are known now, and the
-    /// last row of those that ended.
+    /// Adds the rows of those readings that were kept and whose containers are known now, the last row
+    /// of those that ended, and what happened.
     pub fn release(&mut self, rows: &mut Rows) {
         let held: Vec<_> =
             self.targets.iter().filter(|(_, target)| target.holds()).map(|(id, _)| id.clone()).collect();
@@ -247,6 +263,15 @@ impl Containers {
         self.departed = departed;
         for mut ended in std::mem::take(&mut self.endings) {
             ended.add_end(&self.surroundings(), rows);
+        }
+        let now = Moment { wall: rows.time(), monotonic: self.now };
+        let (targets, departed) = (&self.targets, &self.departed);
+        let named = |id: &ContainerId| {
+            let target = targets.get(id).or_else(|| departed.iter().find(|target| target.id() == id));
+            target?.metadata().cloned()
+        };
+        for event in self.chronicle.settle(now, self.runtime_is_away, named) {
+            event.add_row(&self.engine, rows);
         }
     }
 
@@ -268,9 +293,11 @@ impl Containers {
                     return None;
                 }
                 let hierarchy = self.hierarchy.clone()?;
-                let mut target =
-                    Target::new(id.clone(), runtime, hierarchy, path, self.config.groups, self.now);
-                if let Some(metadata) = self.told.get(&id) {
+                self.chronicle.came(&id, runtime, self.now);
+                let is_new = self.chronicle.has_begun();
+                let cgroup = Cgroup::new(hierarchy, path, self.config.groups, is_new);
+                let mut target = Target::new(id.clone(), runtime, cgroup, self.now);
+                if let Some(metadata) = self.chronicle.known(&id) {
                     target.learn(metadata.clone());
                 }
                 self.targets.insert(id.clone(), target);
@@ -279,6 +306,7 @@ impl Containers {
             }
             Found::Went(id) => {
                 let mut target = self.targets.remove(&id)?;
+                self.chronicle.went(&id, self.now);
                 target.depart(self.now);
                 if let Some(filesystems) = &self.filesystems {
                     filesystems.forget(&id);
@@ -298,7 +326,8 @@ impl Containers {
     }
 
     fn learn(&mut self, id: &ContainerId, metadata: &Arc<Metadata>) {
-        let before = self.told.insert(id.clone(), metadata.clone());
+        let before = self.chronicle.known(id).cloned();
+        self.chronicle.told(id, metadata, self.now);
         let target = self.targets.get_mut(id);
         let is_new_run = before.as_ref().is_none_or(|before| before.started_at != metadata.started_at);
         if target.is_none() && metadata.state.is_alive() && is_new_run {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
+use super::events::Counted;
 use super::filesystem;
 use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
@@ -39,20 +40,30 @@ struct Held {
     has_network: bool,
 }
 
+/// How often memory ran out, and how many processes were killed for it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ooms {
+    times: u64,
+    kills: u64,
+}
+
 /// A cgroup that is there, and its open files.
-struct Cgroup {
+pub(super) struct Cgroup {
     hierarchy: Arc<Hierarchy>,
     path: String,
     groups: Groups,
     reader: CgroupReader,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
+    /// As it was counted last; none before the first reading of a cgroup that was there before.
+    ooms: Option<Ooms>,
 }
 
 impl Cgroup {
-    fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups) -> Self {
+    /// That one; its counters began at zero if it is new.
+    pub(super) fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups, is_new: bool) -> Self {
         let reader = CgroupReader::new(&hierarchy, &path, groups);
-        Self { hierarchy, path, groups, reader, first_read: None }
+        Self { hierarchy, path, groups, reader, first_read: None, ooms: is_new.then(Ooms::default) }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
@@ -80,16 +91,8 @@ pub(super) struct Target {
 
 impl Target {
     /// A container whose cgroup has just been found.
-    pub(super) fn new(
-        id: ContainerId,
-        runtime: Runtime,
-        hierarchy: Arc<Hierarchy>,
-        cgroup_path: String,
-        groups: Groups,
-        now: Monotonic,
-    ) -> Self {
-        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path, groups));
-        Self { cgroup, appeared: now, ..Self::of(id, runtime) }
+    pub(super) fn new(id: ContainerId, runtime: Runtime, cgroup: Cgroup, now: Monotonic) -> Self {
+        Self { cgroup: Some(cgroup), appeared: now, ..Self::of(id, runtime) }
     }
 
     /// A container of which nothing is left but how it ended.
@@ -127,6 +130,10 @@ impl Target {
 
     pub(super) fn appeared(&self) -> Monotonic {
         self.appeared
+    }
+
+    pub(super) fn metadata(&self) -> Option<&Arc<Metadata>> {
+        self.metadata.as_ref()
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -220,6 +227,21 @@ impl Target {
         let system = system.unwrap_or_default();
         self.held.push_back(Held { time, reading, system, has_network });
         Some(activity)
+    }
+
+    /// By how much the newest reading's counters of memory that ran out, and of processes that were killed
+    /// for it, lie above those of the one before. v1 counts the second only.
+    pub(super) fn count_ooms(&mut self) -> Option<Counted> {
+        let cgroup = self.cgroup.as_mut()?;
+        let memory = self.held.back()?.reading.memory.as_ref()?;
+        let kills = memory.oom_kills?;
+        let now = Ooms { times: memory.events.oom.unwrap_or(0), kills };
+        let before = cgroup.ooms.replace(now).unwrap_or(now);
+        Some(Counted {
+            ooms: now.times.saturating_sub(before.times),
+            kills: now.kills.saturating_sub(before.kills),
+            has_kills: kills > 0,
+        })
     }
 
     /// Adds the rows of the readings in the queue, if the container is known or was waited for long

@@ -1,6 +1,6 @@
 //! The three sources together: on small trees made here, on the captured hosts, with a real engine.
 
-mod captured;
+pub(super) mod captured;
 mod docker;
 
 use std::path::PathBuf;
@@ -393,4 +393,47 @@ fn containers_can_be_switched_off() {
     let mut containers = Containers::new(config, Host::new(machine.folder.path()));
     assert_eq!(containers.discover(true, at(1)), []);
     assert!(containers.watch().is_none());
+}
+
+/// What is told of the counters in `memory.events`, reading by reading.
+fn check_kills(is_old: bool, readings: &[(&str, &[&str])]) {
+    let mut machine = Machine::new();
+    if is_old {
+        std::fs::create_dir_all(machine.path(&Machine::cgroup(WEB))).unwrap();
+    }
+    let first = machine.containers.discover(false, at(5));
+    assert_eq!(first.len(), usize::from(is_old));
+    if !is_old {
+        machine.start(WEB, 5);
+    }
+    machine.know(WEB, metadata("web", State::Running));
+    machine.write(&format!("{}/cpu.stat", Machine::cgroup(WEB)), "usage_usec 1000\n");
+    machine.write(&format!("{}/memory.current", Machine::cgroup(WEB)), "1\n");
+    for (second, (events, expected)) in (5..).zip(readings) {
+        machine.write(&format!("{}/memory.events", Machine::cgroup(WEB)), events);
+        let mut rows = rows(second);
+        machine.containers.collect(&id(WEB), rows.time(), at(second), &mut rows);
+        machine.containers.release(&mut rows);
+        let mut told: Vec<_> = rows.into_samples();
+        told.retain(|sample| sample.measurement == *"container_event");
+        let told = told.iter().map(|sample| {
+            format!("{} {:?}", sample.tags.get("event").unwrap(), sample.fields.get("count").unwrap())
+        });
+        assert_eq!(told.collect::<Vec<_>>(), *expected, "{is_old} {second}");
+    }
+}
+
+#[test]
+fn kills_are_told_from_a_containers_beginning_or_dunlins() {
+    let zero = "oom 0\noom_kill 0\n";
+    let one = "low 0\nmax 9\noom 2\noom_kill 1\n";
+    let two = "low 0\nmax 9\noom 2\noom_kill 3\n";
+    let (ooms, kill, kills) = ("oom U64(2)", "oom_kill U64(1)", "oom_kill U64(2)");
+    check_kills(true, &[(zero, &[]), (one, &[ooms, kill]), (one, &[]), (two, &[kills])]);
+    check_kills(true, &[(one, &[]), (two, &[kills])]);
+    check_kills(false, &[(one, &[ooms, kill]), (two, &[kills])]);
+    check_kills(false, &[("garbage\n", &[]), (one, &[ooms, kill])]);
+    check_kills(true, &[("", &[]), (one, &[]), (two, &[kills])]);
+    // A counter that went back has begun anew.
+    check_kills(true, &[(two, &[]), (one, &[]), (two, &[kills])]);
 }

@@ -19,6 +19,8 @@ pub enum Kind {
     Counter,
     /// A state: it may rise and fall.
     Gauge,
+    /// What is new since the row before: it is added to a total, and each row counts once.
+    Increment,
     /// Text or a truth value: a state that has no size.
     State,
 }
@@ -29,6 +31,7 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Increment => "increment",
             Self::State => "state",
         }
     }
@@ -125,6 +128,11 @@ impl Field {
         Self::new(name, Kind::Counter, Type::U64, unit, meaning, source)
     }
 
+    /// So many more, unsigned.
+    const fn increment(name: &'static str, unit: Unit, meaning: &'static str, source: &'static str) -> Self {
+        Self::new(name, Kind::Increment, Type::U64, unit, meaning, source)
+    }
+
     /// A state, unsigned.
     const fn gauge(name: &'static str, unit: Unit, meaning: &'static str, source: &'static str) -> Self {
         Self::new(name, Kind::Gauge, Type::U64, unit, meaning, source)
@@ -204,6 +212,12 @@ pub fn host() -> impl Iterator<Item = &'static Measurement> {
 /// The measurement of that name.
 pub fn find(name: &str) -> Option<&'static Measurement> {
     all().find(|measurement| measurement.name == name)
+}
+
+/// Whether the rows of that measurement are events: each stands for itself, and none can be left out
+/// because another one says the same.
+pub fn is_event(name: &str) -> bool {
+    name == container::EVENT.name
 }
 
 /// What of a row contradicts the catalogue, in words; empty if nothing does. Tests hold every row

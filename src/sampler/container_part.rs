@@ -13,7 +13,7 @@ use crate::containers::{Change, ContainerId, Containers, Update};
 use crate::metric::{Monotonic, Rows};
 
 /// How often the cgroup tree is looked through for what inotify did not tell.
-const RESCAN: Duration = Duration::from_secs(60);
+pub(super) const RESCAN: Duration = Duration::from_secs(60);
 
 /// Reads containers, each at its own period.
 pub(super) struct ContainerPart {
@@ -108,6 +108,11 @@ impl Part for ContainerPart {
         due.extend(self.discover(pass.at));
         if !pass.between_ticks {
             due = self.due(pass);
+        }
+        for id in self.containers.take_alarmed() {
+            if !due.contains(&id) {
+                due.push(id);
+            }
         }
         if !due.is_empty() {
             self.containers.begin_pass();

@@ -1,10 +1,12 @@
 //! When things are read: aligned ticks, dynamic housekeeping, deadlines.
 //!
-//! At every tick all that is due is read in one pass, and its rows make one frame for the spool.
+//! At every tick all that is due is read in one pass, and its rows make one frame for the spool; events
+//! make one of their own, which is never thinned.
 //! Between ticks the sampler wakes up for containers that appear or get their names. A tick that
 //! comes while the last one is still being read is counted and skipped, never made up for. The
 //! sampler does not know what a metric means nor where it goes.
 
+mod cgroup_part;
 mod container_part;
 mod housekeeping;
 mod part;
@@ -19,11 +21,12 @@ pub use housekeeping::Rule;
 
 use crate::clock::Clock;
 use crate::collectors::Named;
-use crate::containers::{ContainerId, Containers, Update};
+use crate::containers::{ContainerId, Containers, OtherCgroups, Update};
 use crate::host::Host;
-use crate::metric::{Moment, Rows, Tags};
+use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
 use crate::self_metrics::{self, AgentCounts, Requests};
 use crate::spool::{Frame, Spool};
+use cgroup_part::CgroupPart;
 use container_part::ContainerPart;
 use part::{HostPart, Part, Pass};
 use reader::Reader;
@@ -81,6 +84,8 @@ pub struct ContainerFeed {
     pub updates: Receiver<Update>,
     /// Whom the runtimes are to be asked about.
     pub wants: tokio::sync::mpsc::UnboundedSender<ContainerId>,
+    /// The control groups that are measured beside them.
+    pub others: Option<OtherCgroups>,
 }
 
 /// Reads, tick by tick.
@@ -114,8 +119,11 @@ impl Sampler {
         if let Some(feed) = containers {
             let longest =
                 if config.dynamic { largest_power(config.interval, config.max_interval) } else { 0 };
-            let ContainerFeed { containers, updates, wants } = feed;
+            let ContainerFeed { containers, updates, wants, others } = feed;
             parts.push(Box::new(ContainerPart::new(containers, updates, wants, config.rule, longest)));
+            if let Some(others) = others {
+                parts.push(Box::new(CgroupPart::new(others, config.rule, longest)));
+            }
         }
         let deadline = config.interval.mul_f64(0.8).clamp(Duration::from_millis(500), LONGEST_READING);
         let reader = Reader::new(parts, base.clone(), deadline, clock.clone());
@@ -180,9 +188,9 @@ impl Sampler {
             self_metrics::add_rows(&mut own, self.counts, &read, &spool, &self.requests);
             samples.extend(own.into_samples());
         }
-        if !samples.is_empty() {
-            let read = Moment { wall: pass.time, monotonic: pass.at };
-            self.spool.append(&Frame { tick, events: false, read, samples });
+        let read = Moment { wall: pass.time, monotonic: pass.at };
+        for frame in frames(tick, read, samples) {
+            self.spool.append(&frame);
         }
     }
 
@@ -195,5 +203,46 @@ impl Sampler {
                 "reading took too long; ticks were skipped"
             );
         }
+    }
+}
+
+/// The rows of a pass as frames: first what happened, if something did, then what was read.
+fn frames(tick: i64, read: Moment, samples: Vec<Sample>) -> impl Iterator<Item = Frame> {
+    let (happened, others): (Vec<_>, Vec<_>) =
+        samples.into_iter().partition(|sample| catalogue::is_event(&sample.measurement));
+    let frame = move |(events, samples)| Frame { tick, events, read, samples };
+    [(true, happened), (false, others)].into_iter().map(frame).filter(|frame| !frame.samples.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frames;
+    use crate::metric::{Fields, Moment, Rows, Tags, UnixNanos};
+
+    /// By frame: whether it holds events, and its measurements.
+    fn check(measurements: &[&'static str], expected: &[(bool, &[&str])]) {
+        let mut rows = Rows::new(UnixNanos(5), Tags::default());
+        for measurement in measurements {
+            rows.add(measurement, Fields::new().with("count", 1_u64));
+        }
+        let all: Vec<_> = frames(7, Moment::default(), rows.into_samples()).collect();
+        let names = |frame: &super::Frame| -> Vec<String> {
+            frame.samples.iter().map(|sample| sample.measurement.to_string()).collect()
+        };
+        let found: Vec<_> = all.iter().map(|frame| (frame.events, names(frame))).collect();
+        let expected = expected
+            .iter()
+            .map(|(events, names)| (*events, names.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert!(all.iter().all(|frame| frame.tick == 7));
+    }
+
+    #[test]
+    fn events_make_a_frame_of_their_own() {
+        check(&[], &[]);
+        check(&["mem", "cpu"], &[(false, &["mem", "cpu"])]);
+        check(&["container_event"], &[(true, &["container_event"])]);
+        let mixed = ["mem", "container_event", "cpu", "container_event"];
+        check(&mixed, &[(true, &["container_event", "container_event"]), (false, &["mem", "cpu"])]);
     }
 }

@@ -1,4 +1,4 @@
-//! One frame: the rows of one tick, and how they are written.
+//! One frame: the rows of one tick, or its events, and how they are written.
 //!
 //! A payload is one byte of format (1), four bytes of length before compression (little endian),
 //! then a zstd stream, with a checksum of its content, of one MessagePack array:

@@ -1,7 +1,7 @@
 //! What is kept until it is delivered: a SQLite file, and the only user of SQLite.
 //!
-//! **Format.** The rows of a tick are one *frame*, one row of table `frames`; its payload is
-//! described in `frame.rs`. Per sink, `pending` holds the ranges of sequence numbers that are not
+//! **Format.** The rows of a tick are one *frame*, its events another; a frame is one row of table
+//! `frames`, its payload is described in `frame.rs`. Per sink, `pending` holds the ranges of sequence numbers that are not
 //! settled, usually one open range, and `sinks` counts what became of every sample. Tables and
 //! counters: `migrations/0001_spool.sql`.
 //!

@@ -36,6 +36,8 @@ mod crash;
 mod disk_full;
 /// What containers take on disk, beside `du` and `docker inspect --size`.
 mod filesystem;
+/// What happens to containers is told once, with its own moment.
+mod events;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// The agent in a container `FROM scratch`, measuring the machine around it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// One thing that inotify said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(in crate::containers) struct Notice {
     /// The number of the watch it belongs to.
     pub(super) watch: i32,
     /// What happened.
@@ -13,7 +13,7 @@ pub(super) struct Notice {
 
 /// What can happen in a watched directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::containers) enum What {
     /// A directory of that name was made, or moved here.
     Made(String),
     /// A directory of that name was removed, or moved away.

@@ -24,7 +24,7 @@ const BUFFER: usize = 128 << 10;
 /// How many buffers are read at once; the rest is read the next time.
 const MOST_BUFFERS: usize = 64;
 
-pub(super) struct Watch {
+pub(in crate::containers) struct Watch {
     inotify: Inotify,
     directories: HashMap<i32, (WatchDescriptor, String)>,
     numbers: BTreeMap<String, i32>,
@@ -35,7 +35,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// No watches yet.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::containers) fn new() -> io::Result<Self> {
         let inotify = Inotify::init()?;
         Ok(Self {
             inotify,
@@ -59,7 +59,7 @@ impl Watch {
 
     /// Watches `directory`, which is at `full`. Where it is watched already nothing changes, unless
     /// it was made anew under its name: then the new one is watched.
-    pub(super) fn add(&mut self, full: &Path, directory: &str) {
+    pub(in crate::containers) fn add(&mut self, full: &Path, directory: &str) {
         if self.directories.len() >= self.limit && !self.numbers.contains_key(directory) {
             self.refuse(&format!("{} directories are watched", self.limit));
             return;
@@ -90,13 +90,13 @@ impl Watch {
     }
 
     /// Takes away all watches but those on the given directories.
-    pub(super) fn keep(&mut self, directories: &BTreeSet<String>) {
+    pub(in crate::containers) fn keep(&mut self, directories: &BTreeSet<String>) {
         let others = self.numbers.keys().filter(|path| !directories.contains(*path)).cloned().collect();
         self.forget_all(others);
     }
 
     /// What happened since the last call.
-    pub(super) fn drain(&mut self) -> Vec<Notice> {
+    pub(in crate::containers) fn drain(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
         for _ in 0..MOST_BUFFERS {
             match self.inotify.read_events(&mut self.buffer) {

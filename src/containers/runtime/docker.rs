@@ -206,7 +206,10 @@ impl<'c> Session<'c> {
 
     async fn handle<F: Fn(Update)>(&self, event: Event, told: &mut Told<F>) -> Result<(), DockerError> {
         match event {
-            Event::Changed(id) => self.ask(id, told).await,
+            Event::Changed(id, action, at) => {
+                (told.updates)(Update::Happened(id.clone(), action, at));
+                self.ask(id, told).await
+            }
             Event::Destroyed(id) => {
                 told.answer(id, Answer::Gone);
                 Ok(())

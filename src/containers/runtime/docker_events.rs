@@ -1,14 +1,15 @@
 //! Docker's stream of events: an answer without end, one JSON object per line.
 //!
-//! An event only says that something is worth asking again. The one exception is a death: of a
-//! container that is removed at once (`--rm`) nothing is left to ask for, but the event has its exit
-//! code and moment.
+//! An event says that something is worth asking again, and when that was. The one exception is a death:
+//! of a container that is removed at once (`--rm`) nothing is left to ask for, but the event has its
+//! exit code.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use crate::containers::events::Action;
 use crate::containers::identity::ContainerId;
 use crate::containers::metadata::{Metadata, State};
 use crate::metric::UnixNanos;
@@ -17,14 +18,25 @@ use crate::metric::UnixNanos;
 const LONGEST_LINE: usize = 1 << 20;
 
 /// The actions to ask for. `exec_*` is left out: a health check makes three of them each time.
-pub(super) const ACTIONS: [&str; 10] =
-    ["start", "die", "restart", "rename", "update", "pause", "unpause", "destroy", "oom", "health_status"];
+pub(super) const ACTIONS: [&str; 11] = [
+    "create",
+    "start",
+    "die",
+    "restart",
+    "rename",
+    "update",
+    "pause",
+    "unpause",
+    "destroy",
+    "oom",
+    "health_status",
+];
 
 /// What an event says of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
-    /// Something about it may be different now.
-    Changed(ContainerId),
+    /// Something about it may be different now, since then.
+    Changed(ContainerId, Action, Option<UnixNanos>),
     /// Its first process ended.
     Died(ContainerId, Death),
     /// It was removed.
@@ -109,13 +121,13 @@ fn event(line: &[u8]) -> Option<Event> {
     // A health check's result stands in the action itself: "health_status: healthy".
     let action = line.action?;
     let action = action.split_once(':').map_or(action.as_str(), |(action, _)| action);
+    let at = line.time_nano.map(UnixNanos);
     match action {
-        "die" => {
-            let attributes = actor.attributes.unwrap_or_default();
-            Some(Event::Died(id, Death { at: line.time_nano.map(UnixNanos), attributes }))
-        }
+        "die" => Some(Event::Died(id, Death { at, attributes: actor.attributes.unwrap_or_default() })),
         "destroy" => Some(Event::Destroyed(id)),
-        action => ACTIONS.contains(&action).then_some(Event::Changed(id)),
+        "oom" => Some(Event::Changed(id, Action::OutOfMemory, at)),
+        "restart" => Some(Event::Changed(id, Action::Restarted, at)),
+        action => ACTIONS.contains(&action).then_some(Event::Changed(id, Action::Other, at)),
     }
 }
 

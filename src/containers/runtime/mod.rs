@@ -26,7 +26,7 @@ pub fn understood(bytes: &[u8], piece: usize) -> String {
     let events: Vec<Event> = bytes.chunks(piece).flat_map(|piece| lines.push(piece)).collect();
     let ends = events.iter().filter_map(|event| match event {
         Event::Died(_, death) => Some([death.of(None, &labels), death.of(metadata.as_ref(), &labels)]),
-        Event::Changed(_) | Event::Destroyed(_) => None,
+        Event::Changed(..) | Event::Destroyed(_) => None,
     });
     let ends: Vec<_> = ends.collect();
     format!("{engine:?} {metadata:?} {listed:?} {events:?} {ends:?}")

@@ -14,9 +14,9 @@ use crate::containers::{Change, Config, ContainerId, Containers, Metadata, Updat
 use crate::host::Host;
 use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
 
-const MACHINES: [&str; 2] = ["cgroup-v1-docker", "cgroup-v2-docker"];
+pub(in crate::containers) const MACHINES: [&str; 2] = ["cgroup-v1-docker", "cgroup-v2-docker"];
 
-fn fixture(machine: &str, path: &str) -> String {
+pub(in crate::containers) fn fixture(machine: &str, path: &str) -> String {
     format!("{}/tests/fixtures/host/{machine}/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -39,7 +39,7 @@ fn lay_over(from: &Host, path: &str, to: &Path) {
 }
 
 /// Those of a host's folders that containers are read from.
-fn set(machine: &str, moment: &str, to: &Path) -> (UnixNanos, Monotonic) {
+pub(in crate::containers) fn set(machine: &str, moment: &str, to: &Path) -> (UnixNanos, Monotonic) {
     let from = Host::new(fixture(machine, moment));
     for folder in ["proc", "sys/fs/cgroup", "var/lib/docker/containers"] {
         lay_over(&from, folder, &to.join(folder));
@@ -51,7 +51,7 @@ fn set(machine: &str, moment: &str, to: &Path) -> (UnixNanos, Monotonic) {
 }
 
 /// Like line protocol, with the type after each number and the seconds that passed since t0.
-fn line(sample: &Sample, start: UnixNanos) -> String {
+pub(in crate::containers) fn line(sample: &Sample, start: UnixNanos) -> String {
     let mut text = sample.measurement.to_string();
     for (key, value) in sample.tags.iter() {
         write!(text, ",{key}={value:?}").unwrap();

@@ -1,9 +1,9 @@
 //! Rows as StatsD lines. Pure: rows, the bases of counters and a moment give lines and what they tell.
 //!
-//! Counters are sent as what they rose by, numbers and truth values as gauges, texts not at all. The
-//! protocol has no time, so a row that is older than `max_age` would be taken for a new one: its
-//! gauges are left out, and what its counters rose by is left out too, or added to the next value
-//! that is sent. With `DogStatsD`'s time stamps an old row is sent as what it is; but one from before the
+//! Counters are sent as what they rose by, increments as they are (both as `c`), numbers and truth
+//! values as gauges, texts not at all. The protocol has no time, so a row that is older than
+//! `max_age` would be taken for a new one: its gauges are left out, and what its counters rose by and its
+//! increments are left out too, or sent with the next value. With `DogStatsD`'s time stamps an old row is sent as what it is; but one from before the
 //! clock was set, in 1970, is left out, since a time of 0 or less makes the agent refuse the line.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::deltas::{Base, Deltas, Key, Step, step};
 use super::naming::{Name, Naming};
-use crate::metric::catalogue::{self, Kind, Measurement};
+use crate::metric::catalogue::{self, Kind};
 use crate::metric::{Sample, UnixNanos, Value};
 
 /// What is done with rows that are too old.
@@ -120,12 +120,17 @@ impl Batch<'_> {
         let measurement = catalogue::find(&row.sample.measurement);
         let mut sent = row.stale.is_none_or(|stale| stale == Stale::Replay);
         for (field, value) in row.sample.fields.iter() {
-            match value {
-                Value::U64(total) if is_counter(measurement, field) => {
+            let kind = measurement.and_then(|measurement| measurement.field(field)).map(|field| field.kind);
+            match (value, kind) {
+                (Value::U64(total), Some(Kind::Counter)) => {
                     self.add_counter(row, field, *total);
                     sent |= row.stale == Some(Stale::Sum);
                 }
-                value => self.add_gauge(row, field, value),
+                (Value::U64(more), Some(Kind::Increment)) => {
+                    self.add_increment(row, field, *more);
+                    sent |= row.stale == Some(Stale::Sum);
+                }
+                (value, _) => self.add_gauge(row, field, value),
             }
         }
         if !sent {
@@ -166,6 +171,21 @@ impl Batch<'_> {
         }
     }
 
+    /// It is said once: what was sent of it before the batch broke off is remembered as a counter is.
+    fn add_increment(&mut self, row: &Row<'_>, field: &str, more: u64) {
+        let time = row.sample.time;
+        let key = self.deltas.key(row.series, &format!("{field} {}", time.0));
+        if row.stale == Some(Stale::Expire) || self.deltas.base(key).is_some() {
+            return;
+        }
+        let mut text = String::new();
+        self.encoding.naming.begin(&row.name, field, &mut text);
+        // Writing into memory does not fail.
+        let _ = write!(text, "{more}|c{}{}", row.name.behind(), row.time);
+        let told = Some((key, Base { time, total: more }));
+        self.lines.items.push(Item { row: row.index, text, told });
+    }
+
     fn add_gauge(&mut self, row: &Row<'_>, field: &str, value: &Value) {
         if row.stale.is_some_and(|stale| stale != Stale::Replay) {
             return;
@@ -191,11 +211,6 @@ impl Batch<'_> {
         }
         self.lines
     }
-}
-
-fn is_counter(measurement: Option<&Measurement>, field: &str) -> bool {
-    let field = measurement.and_then(|measurement| measurement.field(field));
-    field.is_some_and(|field| field.kind == Kind::Counter)
 }
 
 /// The text of a number; texts have none. Very large and very small floats need the exponent: in full

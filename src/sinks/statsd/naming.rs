@@ -19,6 +19,7 @@ pub(super) const NAME_TAGS: &[&str] = &[
     "container_name",
     "cpu",
     "device",
+    "event",
     "host",
     "interface",
     "name",

@@ -122,6 +122,7 @@ fn said(update: &Update) -> String {
         Update::Known(_, metadata) => format!("{} {}", metadata.name, metadata.state.name()),
         Update::Engine(engine) => format!("engine {} {}", engine.host, engine.version),
         Update::Gone(id) => format!("gone {}", id.short()),
+        Update::Happened(id, action, _) => format!("{action:?} {}", id.short()),
         Update::Unavailable => "away".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use wildmatch::WildMatch;
 
 use super::{Death, Event, EventLines, LONGEST_LINE};
+use crate::containers::events::Action;
 use crate::containers::identity::ContainerId;
 use crate::containers::metadata::{Metadata, State};
 use crate::metric::UnixNanos;
@@ -20,6 +21,10 @@ fn line(action: &str) -> String {
     ) + "\n"
 }
 
+fn changed(action: Action) -> Event {
+    Event::Changed(id(), action, Some(UnixNanos(1_795_460_206_680_997_250)))
+}
+
 fn death() -> Death {
     let attributes = [("exitCode", "137"), ("image", "bb:1"), ("name", "web"), ("tier", "front")];
     let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -29,9 +34,13 @@ fn death() -> Death {
 #[test]
 fn events_are_read() {
     for (line, expected) in [
-        (line("start"), Some(Event::Changed(id()))),
-        (line("rename"), Some(Event::Changed(id()))),
-        (line("health_status: unhealthy"), Some(Event::Changed(id()))),
+        (line("create"), Some(changed(Action::Other))),
+        (line("start"), Some(changed(Action::Other))),
+        (line("rename"), Some(changed(Action::Other))),
+        (line("health_status: unhealthy"), Some(changed(Action::Other))),
+        (line("oom"), Some(changed(Action::OutOfMemory))),
+        (line("restart"), Some(changed(Action::Restarted))),
+        (line("oom").replace("timeNano", "t"), Some(Event::Changed(id(), Action::OutOfMemory, None))),
         (line("die"), Some(Event::Died(id(), death()))),
         (line("destroy"), Some(Event::Destroyed(id()))),
         (line("exec_start: sh -c true"), None),
@@ -50,7 +59,7 @@ fn events_are_read() {
 #[test]
 fn lines_come_in_pieces() {
     let text = [line("start"), "noise\n".to_owned(), line("destroy"), line("die")].concat();
-    let whole = [Event::Changed(id()), Event::Destroyed(id()), Event::Died(id(), death())];
+    let whole = [changed(Action::Other), Event::Destroyed(id()), Event::Died(id(), death())];
     for size in [1, 7, 64, text.len()] {
         let mut lines = EventLines::default();
         let events: Vec<_> = text.as_bytes().chunks(size).flat_map(|piece| lines.push(piece)).collect();
@@ -66,7 +75,7 @@ fn a_line_without_end_is_dropped() {
         assert!(lines.begun.len() <= LONGEST_LINE);
     }
     assert_eq!(lines.push(line("start").as_bytes()), []);
-    assert_eq!(lines.push(line("start").as_bytes()), [Event::Changed(id())]);
+    assert_eq!(lines.push(line("start").as_bytes()), [changed(Action::Other)]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use wildmatch::WildMatch;
 use super::{Encoding, Lines, Stale};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 use crate::sinks::statsd::deltas::Deltas;
-use crate::sinks::statsd::naming::Naming;
+use crate::sinks::statsd::naming::{NAME_TAGS, Naming};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -147,6 +147,33 @@ fn a_reset_among_old_rows_loses_no_sum() {
         ["net.eth0.bytes_recv:1|c".to_owned()],
         "what rose before the reset goes with the next value"
     );
+}
+
+/// Two events of the same container, one of them long ago.
+#[test]
+fn increments_count_each_by_itself_and_once() {
+    let event = |second, count: u64| {
+        let tags = Tags::default().with("container_name", "web").with("event", "oom_kill");
+        let fields = Fields::new().with("container_id", "a").with("count", count);
+        Sample { tags, ..row("container_event", second, fields) }
+    };
+    let tags = || NAME_TAGS.iter().map(|tag| WildMatch::new(tag)).collect();
+    let naming = || Naming::Etsy { prefix: String::new(), tags: tags() };
+    let etsy = |stale| Encoding { naming: naming(), ..etsy(stale) };
+    let rows = [event(10, 1), event(95, 2), event(99, 2)];
+    let line = |count| format!("container_event.web.oom_kill.count:{count}|c");
+    for (encoding, expected, expired) in [
+        (etsy(Stale::Expire), vec![line(2), line(2)], 1),
+        (etsy(Stale::Sum), vec![line(1), line(2), line(2)], 0),
+    ] {
+        let mut deltas = Deltas::default();
+        assert_eq!(tell(&encoding, &mut deltas, &rows, 100), (expected, expired));
+        assert_eq!(tell(&encoding, &mut deltas, &rows, 100).0, [""; 0]);
+        // What was left behind by an outage comes after what is new.
+        assert_eq!(tell(&encoding, &mut deltas, &[event(94, 1)], 100).0, [line(1)]);
+    }
+    let with_time = "container_event.count:1|c|#container_name:web,event:oom_kill|T10";
+    assert_eq!(tell(&dogstatsd(Stale::Replay), &mut Deltas::default(), &rows, 100).0[0], with_time);
 }
 
 #[test]

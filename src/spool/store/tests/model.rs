@@ -25,25 +25,50 @@ const SECOND: i64 = 1_000_000_000;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Append { rows: u64, events: bool, after: u64 },
-    Claim { sink: usize, lane: Lane, samples: u64 },
-    Settle { sink: usize, percent: usize, kinds: u64 },
-    Split { sink: usize },
-    Replay { sink: usize, from: i64, to: i64 },
-    Requeue { sink: usize },
-    Register { present: [bool; 3] },
+    /// A tick, with so many events in a frame of their own before the other rows.
+    Append {
+        rows: u64,
+        events: u64,
+        after: u64,
+    },
+    Claim {
+        sink: usize,
+        lane: Lane,
+        samples: u64,
+    },
+    Settle {
+        sink: usize,
+        percent: usize,
+        kinds: u64,
+    },
+    Split {
+        sink: usize,
+    },
+    Replay {
+        sink: usize,
+        from: i64,
+        to: i64,
+    },
+    Requeue {
+        sink: usize,
+    },
+    Register {
+        present: [bool; 3],
+    },
     Crash,
     Reboot,
     DiskFull,
     DiskWell,
-    ClockSet { by: i64 },
+    ClockSet {
+        by: i64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let sink = || 0..SINKS.len();
     let lane = prop_oneof![Just(Lane::Live), Just(Lane::Backlog)];
     prop_oneof![
-        12 => (1..12_u64, prop::bool::weighted(0.1), 1..40_u64)
+        12 => (1..12_u64, prop_oneof![3 => Just(0), 1 => 1..4_u64], 1..40_u64)
             .prop_map(|(rows, events, after)| Step::Append { rows, events, after }),
         6 => (sink(), lane, 1..60_u64).prop_map(|(sink, lane, samples)| Step::Claim { sink, lane, samples }),
         6 => (sink(), 0..=100_usize, any::<u64>())
@@ -150,7 +175,11 @@ impl World {
 
     fn act(&mut self, step: &Step) {
         match *step {
-            Step::Append { rows, events, after } => self.append(rows, events, after),
+            Step::Append { rows, events: 0, after } => self.append(rows, false, after),
+            Step::Append { rows, events, after } => {
+                self.append(events, true, after);
+                self.append(rows, false, 0);
+            }
             Step::Claim { sink, lane, samples } => self.claim(SINKS[sink], lane, samples),
             Step::Settle { sink, percent, kinds } => self.settle(SINKS[sink], percent, kinds),
             Step::Split { sink } => {

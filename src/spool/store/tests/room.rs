@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Bench, bench, frame};
-use crate::spool::{Status, WhenFull};
+use crate::spool::{Frame, Status, WhenFull};
 
 #[test]
 fn the_size_limit_holds_and_what_it_pushes_out_is_counted() {
@@ -45,15 +45,19 @@ fn a_full_backlog_gets_coarser_and_stays_whole() {
 fn events_are_never_thinned() {
     let mut bench = bench(|config| {
         config.max_size = 1 << 20;
+        config.max_age = Duration::from_secs(1_000_000);
         config.when_full = WhenFull::Thin;
     });
+    // Every tick has a frame of events before that of its other rows.
     for second in 1..=200 {
-        let mut frame = frame(second, 200);
-        frame.events = second == 7;
-        bench.keep(&frame);
+        bench.keep(&Frame { events: true, ..frame(second, 1) });
+        bench.append(second, 200);
     }
-    assert!(bench.claimed("a", u64::MAX).iter().any(|(seq, _, _)| *seq == 7));
-    assert!(bench.status("a").thinned > 0);
+    let left = bench.claimed("a", u64::MAX);
+    assert_eq!(left.iter().filter(|(_, _, samples)| *samples == 1).count(), 200);
+    let status = bench.status("a");
+    assert_eq!(status.thinned, (400 - left.len() as u64) * 200);
+    assert!(status.thinned > 0 && status.dropped == 0, "{status:?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod group;
 pub mod identity;
 pub mod metadata;
 pub mod network;
+mod processes;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
@@ -206,7 +207,7 @@ impl Containers {
         self.targets.get_mut(id)?.look_for_process(&self.host);
         let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
         let target = self.targets.get_mut(id)?;
-        let activity = target.read(&self.host, time, self.system.clone(), !is_shared)?;
+        let activity = target.read(&self.host, time, at, self.system.clone(), !is_shared)?;
         self.release_target(id, rows);
         Some(activity)
     }
@@ -251,7 +252,8 @@ impl Containers {
                     return None;
                 }
                 let hierarchy = self.hierarchy.clone()?;
-                let mut target = Target::new(id.clone(), runtime, hierarchy, path, self.now);
+                let mut target =
+                    Target::new(id.clone(), runtime, hierarchy, path, self.config.groups, self.now);
                 if let Some(metadata) = self.told.get(&id) {
                     target.learn(metadata.clone());
                 }

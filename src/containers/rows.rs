@@ -123,6 +123,11 @@ impl Identity {
         &self.tags
     }
 
+    /// The field that all rows of the container have.
+    pub(super) fn id(&self) -> Text {
+        self.id.clone()
+    }
+
     fn fields(&self, count: usize) -> Fields {
         Fields::with_capacity(count).with("container_id", self.id.clone())
     }

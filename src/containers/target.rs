@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::{CgroupReader, Hierarchy};
+use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
+use super::processes::{self, Figures};
 use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use crate::host::Host;
@@ -32,6 +34,7 @@ pub(super) struct Surroundings<'s> {
 struct Held {
     time: UnixNanos,
     reading: Reading,
+    processes: Option<Box<Figures>>,
     system: Arc<SystemCpu>,
     /// Whether its network is its own, as far as could be seen then.
     has_network: bool,
@@ -42,14 +45,16 @@ struct Cgroup {
     hierarchy: Arc<Hierarchy>,
     path: String,
     reader: CgroupReader,
+    processes: Option<processes::Reader>,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
 }
 
 impl Cgroup {
-    fn new(hierarchy: Arc<Hierarchy>, path: String) -> Self {
+    fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups) -> Self {
         let reader = CgroupReader::new(&hierarchy, &path);
-        Self { hierarchy, path, reader, first_read: None }
+        let processes = processes::Reader::new(groups, &hierarchy, &path);
+        Self { hierarchy, path, reader, processes, first_read: None }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
@@ -82,9 +87,10 @@ impl Target {
         runtime: Runtime,
         hierarchy: Arc<Hierarchy>,
         cgroup_path: String,
+        groups: Groups,
         now: Monotonic,
     ) -> Self {
-        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path));
+        let cgroup = Some(Cgroup::new(hierarchy, cgroup_path, groups));
         Self { cgroup, appeared: now, ..Self::of(id, runtime) }
     }
 
@@ -191,22 +197,26 @@ impl Target {
         &mut self,
         host: &Host,
         time: UnixNanos,
+        at: Monotonic,
         system: Option<Arc<SystemCpu>>,
         has_network: bool,
     ) -> Option<Activity> {
-        let pid = if has_network { self.process(host) } else { None };
+        let wants_processes = self.cgroup.as_ref()?.processes.is_some();
+        let pid = if has_network || wants_processes { self.process(host) } else { None };
         let cgroup = self.cgroup.as_mut()?;
         cgroup.first_read.get_or_insert(time);
-        let reading = match cgroup.reader.read(host, pid) {
+        let reading = match cgroup.reader.read(host, pid.filter(|_| has_network)) {
             Ok(reading) => reading,
             Err(error) => {
                 tracing::debug!(container = %self.id, %error, "a container could not be read");
                 return None;
             }
         };
+        let processes = cgroup.processes.as_mut();
+        let processes = processes.map(|reader| Box::new(reader.read(host, at, pid, has_network)));
         let activity = reading.activity();
         let system = system.unwrap_or_default();
-        self.held.push_back(Held { time, reading, system, has_network });
+        self.held.push_back(Held { time, reading, processes, system, has_network });
         Some(activity)
     }
 
@@ -221,7 +231,7 @@ impl Target {
         let metadata = self.metadata.clone();
         let is_there = self.cgroup.is_some();
         let own_network = metadata.as_ref().map(|metadata| metadata.network.is_own());
-        while let Some(held) = self.held.pop_front() {
+        while let Some(mut held) = self.held.pop_front() {
             let identity = self.identity.get_or_insert_with(|| {
                 let known = metadata.as_deref().cloned().unwrap_or_else(|| Metadata::nameless(&self.id));
                 // Who is gone was alive when it was read, whatever is said of him now.
@@ -233,6 +243,9 @@ impl Target {
             let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
             let has_network = own_network.unwrap_or(held.has_network);
             rows::add_rows(identity, &held.reading, &held.system, before, has_network, &mut own);
+            if let Some(figures) = held.processes.take() {
+                processes::add_rows(identity, &figures, has_network, &mut own);
+            }
             if with_state && let Some(metadata) = &metadata {
                 rows::add_state_rows(identity, metadata, held.time, &mut own);
             }

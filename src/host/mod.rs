@@ -5,6 +5,7 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod large;
 pub mod text;
 pub mod topology;
 mod tree;

@@ -28,6 +28,8 @@ mod bad_network;
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.
 mod config;
+/// What is read on demand of containers' processes, beside what others count.
+mod container_processes;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
 /// The agent killed at random instants, again and again.

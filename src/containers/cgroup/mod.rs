@@ -149,7 +149,7 @@ fn missing(host: &Host, directory: &str) -> HostError {
 }
 
 /// A cgroup's path below a mount; both may end or begin with a slash.
-fn join(mount: &str, path: &str) -> String {
+pub(super) fn join(mount: &str, path: &str) -> String {
     format!("{}/{}", mount.trim_end_matches('/'), path.trim_matches('/'))
 }
 

@@ -2,12 +2,30 @@
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
 mod memory;
+mod processes;
+mod sockets;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
 
-pub(super) static MEASUREMENTS: &[Measurement] =
-    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+pub(super) static MEASUREMENTS: &[Measurement] = &[
+    CPU,
+    memory::MEMORY,
+    NETWORK,
+    BLOCK_IO,
+    PIDS,
+    PRESSURE,
+    STATUS,
+    HEALTH,
+    processes::PROCESSES,
+    processes::SCHED,
+    processes::TASKS,
+    sockets::TCP,
+    sockets::TCP6,
+    sockets::UDP,
+    sockets::UDP6,
+    sockets::NETSTAT,
+];
 
 /// What every row has: a field, so that it does not make a series of each new container.
 const CONTAINER_ID: Field =

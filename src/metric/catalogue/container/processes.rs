@@ -18,8 +18,8 @@ pub(super) const PROCESSES: Measurement = Measurement {
     name: "docker_container_processes",
     meaning: "Processes of a container, their open files, and what the first of them may use.",
     opt_in: Some(
-        "`[containers] groups = [\"descriptors\"]` for all but `sockets`, which is \"sockets\"; per sample 20 us of processor time and 20 us \
-         for each process with few open files (sockets: 35 us), and some 0.3 us for each open file (sockets: 1 us).",
+        "`[containers] groups = [\"descriptors\"]` for all but `sockets`, which is \"sockets\"; per sample 20 us of processor time, \
+         15 us for each process and 1 us for each open file (sockets: 25 us and 4 us).",
     ),
     tags: tags![],
     fields: &[
@@ -78,7 +78,7 @@ pub(super) const PROCESSES: Measurement = Measurement {
 pub(super) const SCHED: Measurement = Measurement {
     name: "docker_container_sched",
     meaning: "How long a container's threads ran and waited for a processor, those that ended since dunlin saw them included.",
-    opt_in: Some("`[containers] groups = [\"sched\"]`; per sample 20 us of processor time and 15 us for each thread; left out above 2,000 threads."),
+    opt_in: Some("`[containers] groups = [\"sched\"]`; per sample 20 us of processor time and 18 us for each thread; left out above 2,000 threads."),
     tags: tags![],
     fields: &[
         CONTAINER_ID,
@@ -99,7 +99,7 @@ pub(super) const SCHED: Measurement = Measurement {
 pub(super) const TASKS: Measurement = Measurement {
     name: "docker_container_tasks",
     meaning: "What a container's threads do at this moment.",
-    opt_in: Some("`[containers] groups = [\"tasks\"]`; per sample 20 us of processor time and 10 us for each thread; left out above 2,000 threads."),
+    opt_in: Some("`[containers] groups = [\"tasks\"]`; per sample 20 us of processor time and 12 us for each thread; left out above 2,000 threads."),
     tags: tags![],
     fields: &[
         CONTAINER_ID,

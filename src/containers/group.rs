@@ -33,6 +33,20 @@ groups! {
     Numa => "numa",
     /// The cores and memory nodes that may be used.
     Cpuset => "cpuset",
+    /// Open files and their limits.
+    Descriptors => "descriptors",
+    /// How many open files are sockets.
+    Sockets => "sockets",
+    /// Times of threads on a processor and waiting for one.
+    Sched => "sched",
+    /// States of threads, and the load.
+    Tasks => "tasks",
+    /// TCP sockets by state.
+    Tcp => "tcp",
+    /// UDP sockets.
+    Udp => "udp",
+    /// Counters of the network protocols.
+    Netstat => "netstat",
 }
 
 /// A set of groups.

@@ -19,6 +19,7 @@ pub mod members;
 pub mod metadata;
 pub mod network;
 pub mod other_cgroups;
+mod processes;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
@@ -230,7 +231,7 @@ impl Containers {
         self.targets.get_mut(id)?.look_for_process(&self.host);
         let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
         let target = self.targets.get_mut(id)?;
-        let activity = target.read(&self.host, time, self.system.clone(), !is_shared)?;
+        let activity = target.read(&self.host, time, at, self.system.clone(), !is_shared)?;
         if let Some(filesystems) = &self.filesystems
             && filesystems.seeks(id)
             && let Some(pid) = target.process(&self.host)

@@ -14,6 +14,7 @@ use super::filesystem;
 use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
+use super::processes::{self, Figures};
 use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use crate::host::Host;
@@ -35,6 +36,7 @@ pub(super) struct Surroundings<'s> {
 struct Held {
     time: UnixNanos,
     reading: Reading,
+    processes: Option<Box<Figures>>,
     system: Arc<SystemCpu>,
     /// Whether its network is its own, as far as could be seen then.
     has_network: bool,
@@ -53,6 +55,7 @@ pub(super) struct Cgroup {
     path: String,
     groups: Groups,
     reader: CgroupReader,
+    processes: Option<processes::Reader>,
     /// When these files were first read.
     first_read: Option<UnixNanos>,
     /// As it was counted last; none before the first reading of a cgroup that was there before.
@@ -63,7 +66,9 @@ impl Cgroup {
     /// That one; its counters began at zero if it is new.
     pub(super) fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups, is_new: bool) -> Self {
         let reader = CgroupReader::new(&hierarchy, &path, groups);
-        Self { hierarchy, path, groups, reader, first_read: None, ooms: is_new.then(Ooms::default) }
+        let processes = processes::Reader::new(groups, &hierarchy, &path);
+        let ooms = is_new.then(Ooms::default);
+        Self { hierarchy, path, groups, reader, processes, first_read: None, ooms }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
@@ -210,22 +215,26 @@ impl Target {
         &mut self,
         host: &Host,
         time: UnixNanos,
+        at: Monotonic,
         system: Option<Arc<SystemCpu>>,
         has_network: bool,
     ) -> Option<Activity> {
-        let pid = if has_network { self.process(host) } else { None };
+        let wants_processes = self.cgroup.as_ref()?.processes.is_some();
+        let pid = if has_network || wants_processes { self.process(host) } else { None };
         let cgroup = self.cgroup.as_mut()?;
         cgroup.first_read.get_or_insert(time);
-        let reading = match cgroup.reader.read(host, pid) {
+        let reading = match cgroup.reader.read(host, pid.filter(|_| has_network)) {
             Ok(reading) => reading,
             Err(error) => {
                 tracing::debug!(container = %self.id, %error, "a container could not be read");
                 return None;
             }
         };
+        let processes = cgroup.processes.as_mut();
+        let processes = processes.map(|reader| Box::new(reader.read(host, at, pid, has_network)));
         let activity = reading.activity();
         let system = system.unwrap_or_default();
-        self.held.push_back(Held { time, reading, system, has_network });
+        self.held.push_back(Held { time, reading, processes, system, has_network });
         Some(activity)
     }
 
@@ -255,7 +264,7 @@ impl Target {
         let metadata = self.metadata.clone();
         let is_there = self.cgroup.is_some();
         let own_network = metadata.as_ref().map(|metadata| metadata.network.is_own());
-        while let Some(held) = self.held.pop_front() {
+        while let Some(mut held) = self.held.pop_front() {
             let identity = self.identity.get_or_insert_with(|| {
                 let known = metadata.as_deref().cloned().unwrap_or_else(|| Metadata::nameless(&self.id));
                 // Who is gone was alive when it was read, whatever is said of him now.
@@ -267,6 +276,9 @@ impl Target {
             let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
             let has_network = own_network.unwrap_or(held.has_network);
             rows::add_rows(identity, &held.reading, &held.system, before, has_network, &mut own);
+            if let Some(figures) = held.processes.take() {
+                processes::add_rows(identity, &figures, has_network, &mut own);
+            }
             if with_state && let Some(metadata) = &metadata {
                 rows::add_state_rows(identity, metadata, held.time, &mut own);
             }

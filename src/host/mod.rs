@@ -6,6 +6,7 @@
 
 pub mod counter;
 mod directory;
+mod large;
 pub mod mountinfo;
 mod network;
 pub mod process;

@@ -28,16 +28,18 @@ mod bad_network;
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.
 mod config;
+/// What is read on demand of containers' processes, beside what others count.
+mod container_processes;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
 /// The agent killed at random instants, again and again.
 mod crash;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
-/// What containers take on disk, beside `du` and `docker inspect --size`.
-mod filesystem;
 /// What happens to containers is told once, with its own moment.
 mod events;
+/// What containers take on disk, beside `du` and `docker inspect --size`.
+mod filesystem;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
 /// The agent in a container `FROM scratch`, measuring the machine around it.

@@ -156,7 +156,7 @@ fn missing(host: &Host, directory: &str) -> HostError {
 }
 
 /// A cgroup's path below a mount; both may end or begin with a slash.
-fn join(mount: &str, path: &str) -> String {
+pub(super) fn join(mount: &str, path: &str) -> String {
     let (mount, path) = (mount.trim_end_matches('/'), path.trim_matches('/'));
     if path.is_empty() { mount.to_owned() } else { format!("{mount}/{path}") }
 }

@@ -114,6 +114,11 @@ impl Identity {
         &self.tags
     }
 
+    /// The field that all rows of a container have.
+    pub(in crate::containers) fn id(&self) -> Option<Text> {
+        self.id.clone()
+    }
+
     /// The fields of a new row: room for `count`, and the container's id.
     pub(in crate::containers) fn fields(&self, count: usize) -> Fields {
         Fields::with_capacity(count).with("container_id", self.id.clone())

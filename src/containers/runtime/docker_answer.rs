@@ -164,7 +164,8 @@ impl HostConfig {
     fn network(&self, budget: &mut TextBudget) -> NetworkMode {
         match self.network_mode.as_deref().unwrap_or_default() {
             "host" => NetworkMode::Host,
-            "none" => NetworkMode::None,
+            // "none" is one of its own as well: with sockets, and with interfaces if somebody else (CNI, for
+            // the pods of `cri-dockerd`) gives it some.
             mode => match mode.strip_prefix("container:") {
                 // The engine writes the full id, whatever the user wrote.
                 Some(other) => ContainerId::parse(other).map_or(NetworkMode::None, NetworkMode::Container),

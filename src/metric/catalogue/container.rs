@@ -5,6 +5,8 @@ mod cgroup;
 mod filesystem;
 mod memory;
 mod on_demand;
+mod processes;
+mod sockets;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
@@ -19,6 +21,14 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     on_demand::HUGETLB,
     on_demand::NUMA,
     on_demand::CPUSET,
+    processes::PROCESSES,
+    processes::SCHED,
+    processes::TASKS,
+    sockets::TCP,
+    sockets::TCP6,
+    sockets::UDP,
+    sockets::UDP6,
+    sockets::NETSTAT,
     STATUS,
     HEALTH,
     filesystem::FILESYSTEM,

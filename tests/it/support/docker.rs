@@ -197,6 +197,13 @@ impl Container {
         self.docker.cli(&[&["exec", "--detach", &self.name], command].concat());
     }
 
+    /// Its processes, the first one first.
+    #[track_caller]
+    pub(crate) fn top(&self) -> Vec<u32> {
+        let text = self.docker.cli(&["top", &self.name, "-o", "pid"]);
+        text.lines().filter_map(|line| line.trim().parse().ok()).collect()
+    }
+
     /// What `docker stats` says of its CPU use at this moment, in per cent of a core.
     #[track_caller]
     pub(crate) fn cpu_percent(&self) -> f64 {

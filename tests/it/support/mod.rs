@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 
 /// Longer than any single step takes on a machine that is busy with other tests; a slower machine says
 /// how long that is there.
-fn patience() -> Duration {
+pub(crate) fn patience() -> Duration {
     let said = std::env::var("DUNLIN_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(said.unwrap_or(60))
 }

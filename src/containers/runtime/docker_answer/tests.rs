@@ -92,7 +92,7 @@ fn whose_network() {
         ("default", NetworkMode::Own("default".into())),
         ("shop_net", NetworkMode::Own("shop_net".into())),
         ("host", NetworkMode::Host),
-        ("none", NetworkMode::None),
+        ("none", NetworkMode::Own("none".into())),
         (&format!("container:{ID}"), other),
         ("container:shop", NetworkMode::None),
     ] {

@@ -11,6 +11,7 @@
 pub mod cgroup;
 pub mod config;
 mod discovery;
+pub mod group;
 pub mod identity;
 pub mod members;
 pub mod metadata;
@@ -87,7 +88,7 @@ impl Containers {
     /// Begins to watch the containers of `host`. What is missing (a cgroup filesystem, inotify, a
     /// runtime) is said once, and gone without.
     pub fn new(config: Config, host: Host) -> Self {
-        let name = host.read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = host.name().unwrap_or_default();
         let mut containers = Self {
             config,
             host,
@@ -97,7 +98,7 @@ impl Containers {
             departed: Vec::new(),
             told: BTreeMap::new(),
             endings: Vec::new(),
-            engine: Engine { host: name.trim().to_owned().into(), version: Text::of("") },
+            engine: Engine { host: name.into(), version: Text::of("") },
             runtime_is_away: false,
             system: None,
             must_look: false,

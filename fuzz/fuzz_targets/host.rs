@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use dunlin::collectors;
+use dunlin::collectors::{self, REGISTRY};
 use dunlin::machine;
 use dunlin_fuzz::{Machine, check, moment, readings, rows, with_section};
 use libfuzzer_sys::fuzz_target;
@@ -13,10 +13,16 @@ thread_local! {
     static MACHINE: RefCell<Machine> = RefCell::default();
 }
 
+/// A table in which every collector is on.
+fn everything() -> String {
+    let opt_in: Vec<_> = REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name).collect();
+    format!("enabled = {opt_in:?}\n")
+}
+
 fuzz_target!(|data: &[u8]| {
     MACHINE.with_borrow_mut(|folder| {
         let host = folder.host();
-        let mut all = with_section("", |section| collectors::from_section(&section));
+        let mut all = with_section(&everything(), |section| collectors::from_section(&section));
         for (number, files) in readings(data).into_iter().enumerate() {
             folder.write(&files);
             let mut rows = rows(number);

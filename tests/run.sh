@@ -30,6 +30,7 @@ need tinyproxy tinyproxy tinyproxy
 need collectd collectd collectd-core
 need etsy-statsd node nodejs
 need etsy-statsd npm npm
+need ps ps procps
 need docker dockerd docker.io
 need docker docker docker.io
 need docker busybox busybox-static

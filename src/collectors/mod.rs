@@ -15,6 +15,7 @@ mod interrupts;
 mod kernel;
 mod kernel_vmstat;
 mod linux_sysctl_fs;
+mod machine;
 mod mem;
 mod net;
 mod netstat;
@@ -95,6 +96,7 @@ registry! {
     kernel => Kernel,
     kernel_vmstat => KernelVmstat opt_in,
     linux_sysctl_fs => LinuxSysctlFs,
+    machine => Machine,
     mem => Mem,
     net => Net,
     netstat => Netstat opt_in,

@@ -2,6 +2,7 @@
 
 use wildmatch::WildMatch;
 
+use super::group::{Group, Groups};
 use super::identity::Runtime;
 use crate::settings::Section;
 
@@ -15,6 +16,8 @@ pub struct Config {
     /// Patterns of the labels that become tags; none by default, since labels may be many, large or
     /// secret.
     pub labels: Vec<WildMatch>,
+    /// What is read besides the default.
+    pub groups: Groups,
     /// Where Docker is.
     pub docker: DockerConfig,
 }
@@ -37,6 +40,7 @@ impl Default for Config {
             enabled: true,
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
+            groups: Groups::default(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
         }
     }
@@ -60,11 +64,21 @@ impl Config {
             }
             runtime
         };
+        let group = |name: &String| {
+            let group = Group::ALL.iter().copied().find(|group| group.name() == name);
+            if group.is_none() {
+                let names: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
+                let message = format!("names no group {name:?}; expected some of {}", names.join(", "));
+                section.mistake("groups", message);
+            }
+            group
+        };
         let docker = section.section("docker");
         let config = Self {
             enabled: section.truth("enabled", defaults.enabled),
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
             labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            groups: section.texts("groups", &[]).iter().filter_map(group).collect(),
             docker: DockerConfig {
                 socket: path(&docker, "socket", SOCKET),
                 data_root: path(&docker, "data_root", DATA_ROOT),
@@ -87,7 +101,7 @@ fn path(section: &Section<'_>, key: &'static str, default: &str) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Config, Runtime};
+    use super::{Config, Group, Runtime};
     use crate::settings::{Document, Outside};
 
     fn read(text: &str) -> (Config, Vec<String>) {
@@ -107,6 +121,19 @@ mod tests {
         assert!(config.enabled && config.labels.is_empty());
         assert_eq!(config.runtimes, Runtime::ALL);
         assert_eq!(config.docker.socket, "/var/run/docker.sock");
+    }
+
+    #[test]
+    fn groups_are_known_by_name() {
+        for group in Group::ALL {
+            let (config, mistakes) = read(&format!("groups = [{:?}]", group.name()));
+            assert!(config.groups.has(*group) && mistakes.is_empty(), "{group:?}: {mistakes:?}");
+        }
+        let (config, mistakes) = read("groups = [\"numa\", \"nuna\"]");
+        assert!(config.groups.has(Group::Numa));
+        let said =
+            "d.toml:1: groups: names no group \"nuna\"; expected some of percpu, hugetlb, numa, cpuset";
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(said), "{mistakes:?}");
     }
 
     #[test]

@@ -11,7 +11,9 @@
 pub mod cgroup;
 pub mod config;
 mod discovery;
+pub mod group;
 pub mod identity;
+pub mod members;
 pub mod metadata;
 pub mod network;
 pub mod reading;
@@ -135,6 +137,11 @@ impl Containers {
     /// The containers that are there.
     pub fn ids(&self) -> impl Iterator<Item = &ContainerId> {
         self.targets.keys()
+    }
+
+    /// The containers that are there: id, name as far as it is known, and the path of the cgroup.
+    pub fn places(&self) -> impl Iterator<Item = (&ContainerId, Option<&Text>, &str)> {
+        self.targets.iter().filter_map(|(id, target)| Some((id, target.name(), target.cgroup_path()?)))
     }
 
     /// Those whose rows wait for the runtime's word.

@@ -5,7 +5,10 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod directory;
+pub mod mountinfo;
 mod network;
+pub mod process;
 pub mod text;
 pub mod topology;
 mod tree;

@@ -61,6 +61,8 @@ pub enum Unit {
     Pages,
     /// Kilobytes of 1024 bytes.
     Kibibytes,
+    /// Thousands of cycles per second.
+    Kilohertz,
     /// A number without a unit.
     Unitless,
 }
@@ -81,6 +83,7 @@ impl Unit {
             Self::MegabitsPerSecond => "Mbit/s",
             Self::Pages => "pages",
             Self::Kibibytes => "KiB",
+            Self::Kilohertz => "kHz",
             Self::Unitless => "",
         }
     }
@@ -186,7 +189,11 @@ impl Measurement {
 
 /// All measurements, by family.
 pub fn all() -> impl Iterator<Item = &'static Measurement> {
-    host::MEASUREMENTS.iter().chain(container::MEASUREMENTS).chain(agent::MEASUREMENTS)
+    host::MEASUREMENTS
+        .iter()
+        .chain(container::MEASUREMENTS)
+        .chain(container::OF_CGROUPS)
+        .chain(agent::MEASUREMENTS)
 }
 
 /// The measurements of the host itself.

@@ -38,6 +38,8 @@ mod disk_full;
 mod housekeeping;
 /// The agent in a container `FROM scratch`, measuring the machine around it.
 mod image;
+/// `dunlin machine` beside the tools that tell the same.
+mod machine;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
@@ -46,6 +48,8 @@ mod outage;
 mod poison;
 /// The power fails under the agent.
 mod power_cut;
+/// `dunlin ps` beside `ps` and `docker top`, and from within other namespaces.
+mod processes;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
 mod proxy;
 /// The two commands of the README.

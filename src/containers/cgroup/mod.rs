@@ -7,6 +7,7 @@
 
 pub(crate) mod file;
 mod hierarchy;
+mod pids;
 mod pressure;
 pub(crate) mod scan;
 mod stat;
@@ -150,7 +151,8 @@ fn missing(host: &Host, directory: &str) -> HostError {
 
 /// A cgroup's path below a mount; both may end or begin with a slash.
 fn join(mount: &str, path: &str) -> String {
-    format!("{}/{}", mount.trim_end_matches('/'), path.trim_matches('/'))
+    let (mount, path) = (mount.trim_end_matches('/'), path.trim_matches('/'));
+    if path.is_empty() { mount.to_owned() } else { format!("{mount}/{path}") }
 }
 
 /// The device of that number, added if it is new and there is room.

@@ -22,11 +22,17 @@ pub(crate) const MEASUREMENT: &str = "docker_container_mem";
 /// sub-cgroups; `total_swap`, which does, is in the field of that name.
 const OWN_FIELDS: &[&str] = &[
     "container_id",
+    "events_high",
+    "events_low",
+    "events_max",
+    "events_oom",
+    "events_oom_group_kill",
     "fail_count",
     "limit",
     "max_usage",
     "oom_kills",
     "swap",
+    "under_oom",
     "usage",
     "usage_percent",
     "working_set",

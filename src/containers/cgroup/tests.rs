@@ -239,6 +239,45 @@ fn limits_of_max_are_no_limits() {
     assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (None, None));
 }
 
+/// The root of both captured machines, against what the other files of the same moment say.
+#[test]
+fn the_root_is_a_control_group_with_fewer_files() {
+    let read = |machine: &str| {
+        let root = format!("{}/tests/fixtures/host/{machine}/t0", env!("CARGO_MANIFEST_DIR"));
+        let host = Host::new(root);
+        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/").read(&host, None).unwrap()
+    };
+    let v1 = read("cgroup-v1-docker");
+    assert_eq!(v1.cpu.unwrap().usage_ns, 4_199_763_808_950);
+    assert_eq!(v1.memory.unwrap().usage, 7_767_134_208);
+    assert_eq!(v1.block_io.unwrap()[0].bytes.total, Some(2_526_461_952));
+    assert_eq!((v1.pids, v1.pressure.len()), (None, 6));
+    let v2 = read("cgroup-v2-docker");
+    assert_eq!(v2.cpu.unwrap().usage_ns, 352_492_000_000);
+    let memory = v2.memory.unwrap();
+    assert_eq!((memory.usage, memory.limit), (132_976_640 + 253_775_872, None));
+    assert_eq!((memory.swap, memory.inactive_file), (Some(0), Some(90_955_776)));
+    let written: Vec<_> = v2.block_io.unwrap().iter().map(|device| device.bytes.write).collect();
+    assert_eq!(written, [Some(174_534_656)]);
+    assert_eq!((v2.pids, v2.pressure.len()), (None, 6));
+}
+
+#[test]
+fn the_roots_memory_is_absent_where_its_parts_are() {
+    let check = |files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>| {
+        let (_folder, host, _) = v2_host(files);
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/");
+        let memory = reader.read(&host, None).unwrap().memory;
+        assert_eq!(memory.map(|memory| (memory.usage, memory.swap)), expected, "{files:?}");
+    };
+    check(&[("memory.stat", "anon 3\nfile 4\n")], Some((7, None)));
+    check(&[("memory.stat", "anon 3\n")], None);
+    check(&[("memory.stat", "anon 18446744073709551615\nfile 4\n")], None);
+    check(&[], None);
+    // Within a namespace of its own, a container's group looks like the root and is none.
+    check(&[("memory.current", "9\n"), ("memory.swap.current", "2\n")], Some((9, Some(2))));
+}
+
 #[test]
 fn the_network_of_another_process_is_read_anew() {
     let (folder, host, mut reader) = v2_host(&[]);
@@ -274,4 +313,6 @@ fn paths_are_joined_with_one_slash() {
     assert_eq!(join("/sys/fs/cgroup", "/docker/x"), "/sys/fs/cgroup/docker/x");
     assert_eq!(join("/sys/fs/cgroup/", "docker/x/"), "/sys/fs/cgroup/docker/x");
     assert_eq!(join("/", "/x"), "/x");
+    assert_eq!(join("/sys/fs/cgroup", "/"), "/sys/fs/cgroup");
+    assert_eq!(join("/", "/"), "");
 }

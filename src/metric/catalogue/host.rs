@@ -4,6 +4,7 @@
 //! same unit: it counts many times in seconds that are milli- or microseconds here.
 
 mod disk;
+mod machine;
 mod memory;
 mod network;
 mod nstat;
@@ -24,6 +25,12 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     network::NETSTAT,
     network::CONNTRACK,
     nstat::NSTAT,
+    machine::MACHINE,
+    machine::DIMM,
+    machine::NODE,
+    machine::HUGEPAGES,
+    machine::DISTANCE,
+    machine::CACHE,
     system::SYSTEM,
     system::PROCESSES,
     system::KERNEL,

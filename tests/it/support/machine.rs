@@ -23,9 +23,9 @@ impl Machine {
     /// With `devices` network devices and as many disks: two rows each per tick.
     pub(crate) fn new(devices: u64) -> Self {
         let folder = tempfile::Builder::new().prefix("machine").tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("proc/net")).unwrap();
+        fs::create_dir_all(folder.path().join("proc/1/net")).unwrap();
         let create = |path| File::create(folder.path().join(path)).unwrap();
-        let (net, disks) = (create("proc/net/dev"), create("proc/diskstats"));
+        let (net, disks) = (create("proc/1/net/dev"), create("proc/diskstats"));
         let gone = Arc::new(AtomicBool::new(false));
         let stop = gone.clone();
         let write = move |turn| {

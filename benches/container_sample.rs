@@ -4,7 +4,8 @@
 //! Makes 100 control groups with a sleeping process each, where it may (as root), and removes them
 //! afterwards; elsewhere it reads a captured machine. All figures are CPU time of this thread: the
 //! machine may be busy with other things. Which files are read is asked of the kernel, so that all
-//! ways read the same: those that a reader holds open after its first reading.
+//! ways read the same: those that a reader holds open after its first reading. Then, what each group of
+//! `[containers] groups` that is read from control groups adds to a reading.
 //!
 //! `cargo bench --bench container_sample`
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -23,6 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
+use dunlin::containers::group::{Group, Groups};
 use dunlin::containers::identity::{ContainerId, Runtime};
 use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, State};
 use dunlin::containers::reading::Reading;
@@ -66,7 +68,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// All ways keep their files open at once: 100 containers have some 3 000.
+/// All ways keep their files open at once: 100 containers have some 3 000, and as many for each group.
 fn raise_file_limit() -> Outcome<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
@@ -77,6 +79,8 @@ fn raise_file_limit() -> Outcome<()> {
 struct Subject {
     files: Vec<(PathBuf, File)>,
     reader: CgroupReader,
+    /// Readers of one group each besides, in the order of [`Group::ALL`].
+    asked: Vec<CgroupReader>,
     pid: Option<u32>,
     identity: Identity,
     before: Reading,
@@ -85,7 +89,7 @@ struct Subject {
 impl Subject {
     fn try_new(host: &Host, hierarchy: &Hierarchy, path: &str) -> Outcome<Self> {
         let held = held_files()?;
-        let mut reader = CgroupReader::new(hierarchy, path);
+        let mut reader = CgroupReader::new(hierarchy, path, Groups::default());
         let pid = reader.first_pid(host);
         let before = reader.read(host, pid)?;
         let mut files = Vec::new();
@@ -94,7 +98,9 @@ impl Subject {
                 files.push((target.clone(), File::open(&target)?));
             }
         }
-        Ok(Self { files, reader, pid, identity: identity(path)?, before })
+        let asked = |group: &Group| CgroupReader::new(hierarchy, path, [*group].into_iter().collect());
+        let asked = Group::ALL.iter().map(asked).collect();
+        Ok(Self { files, reader, asked, pid, identity: identity(path)?, before })
     }
 }
 
@@ -188,7 +194,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
     let system = SystemCpu::read(host).or_else(|_| SystemCpu::read(&Host::new("/")))?;
     let mut page = vec![0; 64 << 10];
     let mut text = Vec::new();
-    Ok(vec![
+    let mut ways: Vec<Way<'_>> = vec![
         (
             "(a) the same files kept open, one pread each",
             Box::new(move |subjects| {
@@ -240,7 +246,18 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
                 Ok(0)
             }),
         ),
-    ])
+    ];
+    for (at, group) in Group::ALL.iter().enumerate() {
+        let read = move |subjects: &mut [Subject]| -> Outcome<usize> {
+            for subject in subjects {
+                let reader = subject.asked.get_mut(at).ok_or("a reader for each group")?;
+                black_box(reader.read(host, subject.pid)?);
+            }
+            Ok(0)
+        };
+        ways.push((group.name(), Box::new(read)));
+    }
+    Ok(ways)
 }
 
 fn cpu_time() -> Duration {
@@ -261,7 +278,7 @@ impl Made {
         let mounts: Vec<String> = match &hierarchy {
             Hierarchy::V2 { mount } => vec![mount.clone()],
             Hierarchy::V1 { controllers, unified } => {
-                let read = ["blkio", "cpu", "cpuacct", "memory", "pids"];
+                let read = ["blkio", "cpu", "cpuacct", "cpuset", "hugetlb", "memory", "pids"];
                 let mut mounts: Vec<_> =
                     read.iter().filter_map(|name| controllers.get(*name)).cloned().collect();
                 mounts.extend(unified.clone());
@@ -274,9 +291,14 @@ impl Made {
         let mut made = Self { hierarchy, parents, processes: Vec::new() };
         for parent in &made.parents {
             fs::create_dir(parent)?;
+            take_over_cpuset(parent)?;
             if matches!(made.hierarchy, Hierarchy::V2 { .. }) {
                 for directory in [parent.parent().unwrap_or(parent), parent] {
                     fs::write(directory.join("cgroup.subtree_control"), "+cpu +memory +io +pids")?;
+                    // Not every kernel has these.
+                    for more in ["+cpuset", "+hugetlb"] {
+                        let _ = fs::write(directory.join("cgroup.subtree_control"), more);
+                    }
                 }
             }
         }
@@ -287,6 +309,7 @@ impl Made {
             for parent in &made.parents {
                 let directory = parent.join(child(number));
                 fs::create_dir(&directory)?;
+                take_over_cpuset(&directory)?;
                 fs::write(directory.join("cgroup.procs"), &pid)?;
             }
         }
@@ -296,6 +319,17 @@ impl Made {
     fn cgroups(&self) -> Vec<String> {
         (0..self.processes.len()).map(|number| format!("/{}/{}", parent(), child(number))).collect()
     }
+}
+
+/// On v1 nothing may be put into a control group that has no cores and memory nodes.
+fn take_over_cpuset(directory: &Path) -> Outcome<()> {
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let (own, above) = (directory.join(name), directory.parent().ok_or("a parent")?.join(name));
+        if own.exists() && !directory.join("cgroup.controllers").exists() {
+            fs::write(own, fs::read(above)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn parent() -> String {
@@ -327,7 +361,7 @@ impl Drop for Made {
 /// A control group that is gone is noticed through the files that are kept open.
 fn check_removal(host: &Host, made: Made) -> Outcome<()> {
     let path = made.cgroups().into_iter().next().ok_or("no control group")?;
-    let mut reader = CgroupReader::new(&made.hierarchy, &path);
+    let mut reader = CgroupReader::new(&made.hierarchy, &path, Groups::default());
     reader.read(host, None)?;
     drop(made);
     match reader.read(host, None) {

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use dunlin::containers::group::Group;
 use dunlin::containers::{Config, Containers, Update};
 use dunlin_fuzz::{Machine, check, moment, readings, rows, with_section};
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     MACHINE.with_borrow_mut(|folder| {
         let readings = readings(data);
         folder.write(&readings[0]);
-        let config = with_section("labels = [\"*\"]", |section| Config::from_section(&section));
+        let groups: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
+        let config = with_section(&format!("labels = [\"*\"]\ngroups = {groups:?}"), |section| Config::from_section(&section));
         let mut containers = Containers::new(config, folder.host());
         containers.update(Update::Unavailable);
         for (number, files) in readings.iter().enumerate() {

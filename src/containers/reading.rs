@@ -3,6 +3,10 @@
 //! Nothing here is a rate or a share: those are made of two readings, where rows are made. What the
 //! kernel does not tell is none, never zero.
 
+mod on_demand;
+
+pub use self::on_demand::{Counts, Cpuset, HugePages, Node, OnDemand};
+
 use crate::metric::Text;
 
 /// Everything read of one container at one moment.
@@ -20,6 +24,8 @@ pub struct Reading {
     pub pids: Option<Pids>,
     /// Pressure stall information.
     pub pressure: Vec<Pressure>,
+    /// What the configuration asks for besides.
+    pub on_demand: Option<Box<OnDemand>>,
 }
 
 /// Processor time, all cores together.
@@ -37,6 +43,10 @@ pub struct Cpu {
     pub throttled_periods: Option<u64>,
     /// Nanoseconds that threads were held back.
     pub throttled_ns: Option<u64>,
+    /// Periods in which more than the quota was used, by time saved up before; since Linux 5.16.
+    pub bursts: Option<u64>,
+    /// Nanoseconds used beyond the quota.
+    pub burst_ns: Option<u64>,
 }
 
 /// Memory in bytes.
@@ -57,8 +67,27 @@ pub struct Memory {
     pub swap: Option<u64>,
     /// Processes killed for memory.
     pub oom_kills: Option<u64>,
+    /// v1: whether its tasks wait for memory, since it is not to be killed for it.
+    pub under_oom: Option<bool>,
+    /// v2: how often a limit was met.
+    pub events: MemoryEvents,
     /// `memory.stat`, but for keys that the fields above stand for.
     pub stat: Vec<(Text, u64)>,
+}
+
+/// `memory.events`, a counter each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryEvents {
+    /// Memory was taken away below `memory.low`.
+    pub low: Option<u64>,
+    /// Tasks were slowed down at `memory.high`.
+    pub high: Option<u64>,
+    /// `memory.max` was about to be passed.
+    pub max: Option<u64>,
+    /// It was out of memory.
+    pub oom: Option<u64>,
+    /// All its processes were killed together; since Linux 5.17.
+    pub oom_group_kill: Option<u64>,
 }
 
 impl Memory {
@@ -86,6 +115,34 @@ pub struct BlockDevice {
     pub bytes: Operations,
     /// Number of requests.
     pub requests: Operations,
+    /// What io.cost counts.
+    pub cost: IoCost,
+}
+
+/// v2 with io.cost switched on, since Linux 5.10: counters in microseconds of the device's time. All but
+/// the first need the module parameter `blkcg_debug_stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IoCost {
+    /// Used.
+    pub usage_us: Option<u64>,
+    /// Requests waited for their share.
+    pub wait_us: Option<u64>,
+    /// It was in debt.
+    pub indebt_us: Option<u64>,
+    /// It was held back to pay its debt.
+    pub indelay_us: Option<u64>,
+}
+
+impl IoCost {
+    /// Each number with that of `other` added; known where one of them is.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            usage_us: sum(self.usage_us, other.usage_us),
+            wait_us: sum(self.wait_us, other.wait_us),
+            indebt_us: sum(self.indebt_us, other.indebt_us),
+            indelay_us: sum(self.indelay_us, other.indelay_us),
+        }
+    }
 }
 
 /// One number per kind of operation. v2 has only read, write and discard.
@@ -179,6 +236,8 @@ pub struct Pids {
     pub current: u64,
     /// How many there may be; none if any number.
     pub limit: Option<u64>,
+    /// How often that stood in the way of a new one; looked at only where there is a limit.
+    pub limit_hits: Option<u64>,
 }
 
 /// What is short.
@@ -190,6 +249,8 @@ pub enum Resource {
     Memory,
     /// Block I/O.
     Io,
+    /// Time that interrupts take from tasks.
+    Irq,
 }
 
 impl Resource {
@@ -199,6 +260,7 @@ impl Resource {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
             Self::Io => "io",
+            Self::Irq => "irq",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From readings and what a runtime says of a container to rows: names, tags and types are those of
-//! Telegraf's `docker` input, so that its dashboards work for every runtime.
+//! Telegraf's `docker` input, so that its dashboards work for every runtime. Control groups that are no
+//! containers have the same rows under the names `cgroup_*`.
 //!
 //! Pure: two readings and two looks at the host make the rows, nothing is asked. A number that is
 //! made of two readings is left out where there is only one, or where a counter went back.
@@ -8,160 +9,17 @@
 //! `max_usage` from `memory.peak` or none (0), all keys of `memory.stat` are there (29), a v2
 //! container has its numbers of requests, and what is not known is left out.
 
-use std::cell::RefCell;
+mod on_demand;
+mod series;
+mod system;
 
-use super::identity::{ContainerId, Runtime};
-use super::metadata::{Engine, Metadata};
-use super::reading::{BlockDevice, Cpu, Memory, Operations, Reading, Resource, Stalled, Traffic};
-use crate::host::{Host, HostError, counter, text};
-use crate::metric::{Fields, Rows, Tags, Text, UnixNanos};
+pub use self::series::Identity;
+pub use self::system::SystemCpu;
 
-/// `/proc/stat` counts in steps of `USER_HZ`, which is 100 on every architecture of today.
-const NANOS_PER_TICK: u64 = 10_000_000;
-
-/// Tags of more interfaces or devices of one container than this are made anew each time.
-const MOST_KEPT: usize = 64;
-
-/// The host beside which a container's numbers are seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SystemCpu {
-    /// Nanoseconds of all cores since boot, idle ones included; 0 if not known.
-    pub total_ns: u64,
-    /// Cores that are on.
-    pub online: u32,
-    /// Memory in bytes; 0 if not known.
-    pub memory_total: u64,
-}
-
-impl SystemCpu {
-    /// Reads `/proc/stat` and `/proc/meminfo`.
-    pub fn read(host: &Host) -> Result<Self, HostError> {
-        let mut buffer = Vec::new();
-        host.read_into("/proc/stat", &mut buffer)?;
-        let (total_ns, online) = processors(&buffer);
-        host.read_into("/proc/meminfo", &mut buffer)?;
-        Ok(Self { total_ns, online, memory_total: memory_total(&buffer) })
-    }
-}
-
-/// Docker's sum: user, nice, system, idle, iowait, irq, softirq. Time in guests is in user already;
-/// stolen time is left out.
-fn processors(stat: &[u8]) -> (u64, u32) {
-    let mut ticks: u64 = 0;
-    let mut online: u32 = 0;
-    for line in text::lines(stat) {
-        match line.strip_prefix("cpu") {
-            Some(all) if all.starts_with(' ') => {
-                let columns = all.split_ascii_whitespace().take(7).filter_map(|column| column.parse().ok());
-                ticks = columns.fold(0, u64::saturating_add);
-            }
-            Some(_) => online = online.saturating_add(1),
-            // The processors come first; behind them are lines of thousands of interrupts.
-            None => break,
-        }
-    }
-    (ticks.saturating_mul(NANOS_PER_TICK), online)
-}
-
-fn memory_total(meminfo: &[u8]) -> u64 {
-    let kibibytes = text::lines(meminfo).find_map(|line| {
-        let value = line.strip_prefix("MemTotal:")?;
-        value.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
-    });
-    kibibytes.unwrap_or(0).saturating_mul(1024)
-}
-
-/// The tags of a container's series, made once and then shared by its rows.
-#[derive(Debug)]
-pub struct Identity {
-    id: Text,
-    tags: Tags,
-    cpu_total: Tags,
-    network_total: Tags,
-    device_total: Tags,
-    networks: Kept<Text>,
-    devices: Kept<(u32, u32)>,
-    pressures: Kept<(Resource, Stalled)>,
-}
-
-impl Identity {
-    /// Telegraf's tags and `runtime`. A label cannot take the place of another tag.
-    pub fn new(
-        base: &Tags,
-        metadata: &Metadata,
-        engine: &Engine,
-        runtime: Runtime,
-        id: &ContainerId,
-    ) -> Self {
-        let own = [
-            ("engine_host", engine.host.clone()),
-            ("server_version", engine.version.clone()),
-            ("container_name", metadata.name.clone()),
-            ("container_image", metadata.image.clone()),
-            ("container_version", metadata.version.clone()),
-            ("container_status", Text::of(metadata.state.name())),
-            ("runtime", Text::of(runtime.name())),
-        ];
-        let labels = metadata.labels.iter().filter(|(key, _)| !is_taken(key)).cloned();
-        let base = base.iter().map(|(key, value)| (key.clone(), value.clone()));
-        let own = own.into_iter().map(|(key, value)| (Text::of(key), value));
-        let tags = Tags::new(labels.chain(base).chain(own));
-        Self {
-            id: id.as_str().to_owned().into(),
-            cpu_total: tags.with("cpu", "cpu-total"),
-            network_total: tags.with("network", "total"),
-            device_total: tags.with("device", "total"),
-            networks: Kept::default(),
-            devices: Kept::default(),
-            pressures: Kept::default(),
-            tags,
-        }
-    }
-
-    /// The tags that all rows of the container carry.
-    pub fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    /// The field that all rows of the container have.
-    pub(super) fn id(&self) -> Text {
-        self.id.clone()
-    }
-
-    fn fields(&self, count: usize) -> Fields {
-        Fields::with_capacity(count).with("container_id", self.id.clone())
-    }
-}
-
-/// Tags that tell the series of one measurement apart: a label of that name would make two series
-/// of one, or one of two.
-fn is_taken(key: &str) -> bool {
-    ["cpu", "network", "device", "resource", "type"].contains(&key)
-}
-
-/// Tags by what they were made for.
-#[derive(Debug)]
-struct Kept<K>(RefCell<Vec<(K, Tags)>>);
-
-impl<K> Default for Kept<K> {
-    fn default() -> Self {
-        Self(RefCell::default())
-    }
-}
-
-impl<K: PartialEq + Clone> Kept<K> {
-    fn get(&self, key: &K, make: impl FnOnce() -> Tags) -> Tags {
-        let mut kept = self.0.borrow_mut();
-        if let Some((_, tags)) = kept.iter().find(|(own, _)| own == key) {
-            return tags.clone();
-        }
-        let tags = make();
-        if kept.len() < MOST_KEPT {
-            kept.push((key.clone(), tags.clone()));
-        }
-        tags
-    }
-}
+use super::metadata::Metadata;
+use super::reading::{BlockDevice, Cpu, Memory, Operations, Reading, Traffic};
+use crate::host::counter;
+use crate::metric::{Fields, Rows, UnixNanos};
 
 /// Adds the rows of a reading. `before` is the reading that this one follows.
 pub fn add_rows(
@@ -186,8 +44,12 @@ pub fn add_rows(
         add_block_io(identity, devices, rows);
     }
     if let Some(pids) = &now.pids {
-        let fields = identity.fields(3).with("current", pids.current).with("limit", pids.limit);
-        rows.add_tagged("docker_container_pids", identity.tags.clone(), fields);
+        let fields = identity
+            .fields(4)
+            .with("current", pids.current)
+            .with("limit", pids.limit)
+            .with("limit_hits", pids.limit_hits);
+        rows.add_tagged(identity.names.pids, identity.tags.clone(), fields);
     }
     for pressure in &now.pressure {
         let key = (pressure.resource, pressure.stalled);
@@ -201,7 +63,10 @@ pub fn add_rows(
             .with("avg60", pressure.avg60)
             .with("avg300", pressure.avg300)
             .with("total", pressure.total_us);
-        rows.add_tagged("docker_container_pressure", tags, fields);
+        rows.add_tagged(identity.names.pressure, tags, fields);
+    }
+    if let Some(more) = &now.on_demand {
+        on_demand::add(identity, more, system, rows);
     }
 }
 
@@ -214,7 +79,7 @@ fn add_cpu(
 ) {
     let percent = before.and_then(|(before, system_before)| cpu_percent(cpu, system, before, system_before));
     let fields = identity
-        .fields(9)
+        .fields(11)
         .with("usage_total", cpu.usage_ns)
         .with("usage_in_usermode", cpu.user_ns)
         .with("usage_in_kernelmode", cpu.system_ns)
@@ -222,8 +87,10 @@ fn add_cpu(
         .with("usage_percent", percent)
         .with("throttling_periods", cpu.periods)
         .with("throttling_throttled_periods", cpu.throttled_periods)
-        .with("throttling_throttled_time", cpu.throttled_ns);
-    rows.add_tagged("docker_container_cpu", identity.cpu_total.clone(), fields);
+        .with("throttling_throttled_time", cpu.throttled_ns)
+        .with("throttling_bursts", cpu.bursts)
+        .with("throttling_burst_time", cpu.burst_ns);
+    rows.add_tagged(identity.names.cpu, identity.cpu_total.clone(), fields);
 }
 
 /// Docker's share of processor time: 100 stands for one core.
@@ -237,19 +104,26 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
     let limit = limit(memory.limit, host_total);
     let usage = memory.usage_without_cache();
     let mut fields = identity
-        .fields(memory.stat.len().saturating_add(9))
+        .fields(memory.stat.len().saturating_add(16))
         .with("usage", usage)
+        .with("usage_total", memory.usage)
         .with("limit", limit)
         .with("usage_percent", limit.and_then(|limit| counter::percent(usage, limit)))
         .with("max_usage", memory.max_usage)
         .with("fail_count", memory.fail_count.filter(|count| *count > 0))
         .with("working_set", memory.working_set())
         .with("swap", memory.swap)
-        .with("oom_kills", memory.oom_kills);
+        .with("oom_kills", memory.oom_kills)
+        .with("under_oom", memory.under_oom)
+        .with("events_low", memory.events.low)
+        .with("events_high", memory.events.high)
+        .with("events_max", memory.events.max)
+        .with("events_oom", memory.events.oom)
+        .with("events_oom_group_kill", memory.events.oom_group_kill);
     for (key, value) in &memory.stat {
         fields.set(key.clone(), *value);
     }
-    rows.add_tagged("docker_container_mem", identity.tags.clone(), fields);
+    rows.add_tagged(identity.names.memory, identity.tags.clone(), fields);
 }
 
 /// As Docker has it: no limit, or one that the host cannot reach, is the host's memory.
@@ -269,10 +143,10 @@ fn add_network(identity: &Identity, now: &Reading, rows: &mut Rows) {
         total = total.plus(&interface.traffic);
         let make = || identity.tags.with("network", interface.name.clone());
         let tags = identity.networks.get(&interface.name, make);
-        rows.add_tagged("docker_container_net", tags, traffic_fields(identity, &interface.traffic));
+        rows.add_tagged(identity.names.network, tags, traffic_fields(identity, &interface.traffic));
     }
     let fields = traffic_fields(identity, &total);
-    rows.add_tagged("docker_container_net", identity.network_total.clone(), fields);
+    rows.add_tagged(identity.names.network, identity.network_total.clone(), fields);
 }
 
 fn traffic_fields(identity: &Identity, traffic: &Traffic) -> Fields {
@@ -296,18 +170,19 @@ fn add_block_io(identity: &Identity, devices: &[BlockDevice], rows: &mut Rows) {
     for device in devices {
         total.bytes = total.bytes.plus(&device.bytes);
         total.requests = total.requests.plus(&device.requests);
+        total.cost = total.cost.plus(&device.cost);
         let make = || identity.tags.with("device", format!("{}:{}", device.major, device.minor));
         let tags = identity.devices.get(&(device.major, device.minor), make);
-        rows.add_tagged("docker_container_blkio", tags, block_fields(identity, device));
+        rows.add_tagged(identity.names.block_io, tags, block_fields(identity, device));
     }
     let fields = block_fields(identity, &total);
-    rows.add_tagged("docker_container_blkio", identity.device_total.clone(), fields);
+    rows.add_tagged(identity.names.block_io, identity.device_total.clone(), fields);
 }
 
 fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
-    let BlockDevice { bytes, requests, .. } = device;
+    let BlockDevice { bytes, requests, cost, .. } = device;
     identity
-        .fields(13)
+        .fields(17)
         .with("io_service_bytes_recursive_read", bytes.read)
         .with("io_service_bytes_recursive_write", bytes.write)
         .with("io_service_bytes_recursive_sync", bytes.sync)
@@ -320,6 +195,10 @@ fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
         .with("io_serviced_recursive_async", requests.asynchronous)
         .with("io_serviced_recursive_discard", requests.discard)
         .with("io_serviced_recursive_total", requests.total)
+        .with("io_cost_usage", cost.usage_us)
+        .with("io_cost_wait", cost.wait_us)
+        .with("io_cost_indebt", cost.indebt_us)
+        .with("io_cost_indelay", cost.indelay_us)
 }
 
 /// Adds what the runtime says of the container's state at that moment.

@@ -44,6 +44,7 @@ struct Held {
 struct Cgroup {
     hierarchy: Arc<Hierarchy>,
     path: String,
+    groups: Groups,
     reader: CgroupReader,
     processes: Option<processes::Reader>,
     /// When these files were first read.
@@ -52,14 +53,14 @@ struct Cgroup {
 
 impl Cgroup {
     fn new(hierarchy: Arc<Hierarchy>, path: String, groups: Groups) -> Self {
-        let reader = CgroupReader::new(&hierarchy, &path);
+        let reader = CgroupReader::new(&hierarchy, &path, groups);
         let processes = processes::Reader::new(groups, &hierarchy, &path);
-        Self { hierarchy, path, reader, processes, first_read: None }
+        Self { hierarchy, path, groups, reader, processes, first_read: None }
     }
 
     /// Opens everything again. Of what was looked for before the container began, much was not there.
     fn renew(&mut self) {
-        self.reader = CgroupReader::new(&self.hierarchy, &self.path);
+        self.reader = CgroupReader::new(&self.hierarchy, &self.path, self.groups);
         self.first_read = None;
     }
 }

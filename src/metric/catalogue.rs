@@ -186,7 +186,11 @@ impl Measurement {
 
 /// All measurements, by family.
 pub fn all() -> impl Iterator<Item = &'static Measurement> {
-    host::MEASUREMENTS.iter().chain(container::MEASUREMENTS).chain(agent::MEASUREMENTS)
+    host::MEASUREMENTS
+        .iter()
+        .chain(container::MEASUREMENTS)
+        .chain(container::OF_CGROUPS)
+        .chain(agent::MEASUREMENTS)
 }
 
 /// The measurements of the host itself.

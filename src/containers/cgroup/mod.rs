@@ -7,6 +7,8 @@
 
 pub(crate) mod file;
 mod hierarchy;
+mod on_demand;
+mod pids;
 mod pressure;
 pub(crate) mod scan;
 mod stat;
@@ -19,6 +21,7 @@ use std::io;
 pub use hierarchy::{Hierarchy, HierarchyError};
 
 use self::file::{Got, LazyFile};
+use super::group::Groups;
 use super::network::{self, Names};
 use super::reading::{BlockDevice, Reading};
 use crate::host::{Host, HostError};
@@ -36,6 +39,7 @@ thread_local! {
 pub struct CgroupReader {
     directory: String,
     files: Files,
+    on_demand: Option<Box<on_demand::Files>>,
     network: Option<(u32, LazyFile)>,
     interfaces: Names,
 }
@@ -47,8 +51,9 @@ enum Files {
 }
 
 impl CgroupReader {
-    /// A reader of the cgroup at `cgroup_path` below the hierarchy's mounts. Opens nothing yet.
-    pub fn new(hierarchy: &Hierarchy, cgroup_path: &str) -> Self {
+    /// A reader of the cgroup at `cgroup_path` below the hierarchy's mounts, and of these groups of
+    /// statistics besides the default. Opens nothing yet.
+    pub fn new(hierarchy: &Hierarchy, cgroup_path: &str, groups: Groups) -> Self {
         let directory = join(&hierarchy.watched().unwrap_or_default(), cgroup_path);
         let files = match hierarchy {
             Hierarchy::V1 { controllers, unified } => {
@@ -56,7 +61,8 @@ impl CgroupReader {
             }
             Hierarchy::V2 { mount } => Files::V2(Box::new(v2::Files::new(mount, cgroup_path))),
         };
-        Self { directory, files, network: None, interfaces: Names::default() }
+        let on_demand = on_demand::Files::new(hierarchy, cgroup_path, groups);
+        Self { directory, files, on_demand, network: None, interfaces: Names::default() }
     }
 
     /// The processor time used so far, in nanoseconds, from one file: whether a container that is
@@ -86,6 +92,7 @@ impl CgroupReader {
                     files.read(cpu, host, buffer)
                 }
             };
+            reading.on_demand = self.on_demand.as_mut().map(|files| Box::new(files.read(host, buffer)));
             if let Some(pid) = pid {
                 let bytes = network_file(&mut self.network, pid).read(host, buffer).bytes();
                 reading.network =
@@ -150,7 +157,8 @@ fn missing(host: &Host, directory: &str) -> HostError {
 
 /// A cgroup's path below a mount; both may end or begin with a slash.
 pub(super) fn join(mount: &str, path: &str) -> String {
-    format!("{}/{}", mount.trim_end_matches('/'), path.trim_matches('/'))
+    let (mount, path) = (mount.trim_end_matches('/'), path.trim_matches('/'));
+    if path.is_empty() { mount.to_owned() } else { format!("{mount}/{path}") }
 }
 
 /// The device of that number, added if it is new and there is room.

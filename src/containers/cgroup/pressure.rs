@@ -1,4 +1,5 @@
-//! Pressure stall information of a cgroup: `cpu.pressure`, `memory.pressure`, `io.pressure`.
+//! Pressure stall information of a cgroup: `cpu.pressure`, `memory.pressure`, `io.pressure`, and
+//! `irq.pressure` of kernels that count the time of interrupts (Linux 6.1).
 //!
 //! v2 since Linux 4.20; on a v1 host they are in the unified tree beside it. A kernel that was built
 //! with PSI but started without (`psi=0`) has the files and refuses to read them.
@@ -10,28 +11,35 @@ use crate::host::Host;
 
 /// The three files.
 #[derive(Debug)]
-pub(crate) struct PressureFiles([(Resource, LazyFile); 3]);
+pub(crate) struct PressureFiles(Vec<(Resource, LazyFile)>);
 
 impl PressureFiles {
     /// Those of a directory, if there is one.
     pub(crate) fn below(directory: Option<&str>) -> Self {
-        Self(
-            [Resource::Cpu, Resource::Memory, Resource::Io].map(|resource| {
-                (resource, LazyFile::below(directory, &format!("{}.pressure", resource.name())))
-            }),
-        )
+        let resources = [Resource::Cpu, Resource::Memory, Resource::Io, Resource::Irq];
+        let file = |resource: Resource| {
+            (resource, LazyFile::below(directory, &format!("{}.pressure", resource.name())))
+        };
+        Self(resources.map(file).into())
     }
 
     /// What they say now.
     pub(crate) fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Vec<Pressure> {
         let mut found = Vec::new();
+        let mut has_irq = true;
         for (resource, file) in &mut self.0 {
             if let Some(bytes) = file.read(host, buffer).bytes() {
                 if found.capacity() == 0 {
-                    found.reserve_exact(6);
+                    found.reserve_exact(7);
                 }
                 found.extend(scan::lines(bytes).filter_map(|line| parse(*resource, line)));
+            } else if *resource == Resource::Irq && !found.is_empty() {
+                has_irq = false;
             }
+        }
+        if !has_irq {
+            // It is the kernel's to have, which has shown that it has the others.
+            self.0.retain(|(resource, _)| *resource != Resource::Irq);
         }
         found
     }
@@ -57,8 +65,34 @@ fn parse(resource: Resource, line: &[u8]) -> Option<Pressure> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{PressureFiles, parse};
     use crate::containers::reading::{Pressure, Resource, Stalled};
+    use crate::host::Host;
+
+    #[test]
+    fn interrupts_are_looked_for_once_where_the_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(folder.path());
+        let write = |name: &str| {
+            std::fs::write(folder.path().join(name), "full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n")
+                .unwrap();
+        };
+        let read = |files: &mut PressureFiles| {
+            let found = files.read(&host, &mut Vec::new());
+            found.iter().map(|one| one.resource.name()).collect::<Vec<_>>()
+        };
+        let mut early = PressureFiles::below(Some(""));
+        assert_eq!(read(&mut early), [""; 0]);
+        write("io.pressure");
+        let mut without = PressureFiles::below(Some(""));
+        assert_eq!(read(&mut without), ["io"]);
+        write("irq.pressure");
+        for _ in 0..20 {
+            assert_eq!(read(&mut without), ["io"]);
+            read(&mut early);
+        }
+        assert_eq!(read(&mut early), ["io", "irq"]);
+    }
 
     #[test]
     fn a_line_of_pressure() {

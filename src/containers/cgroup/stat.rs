@@ -7,7 +7,7 @@
 
 use super::scan;
 use crate::metric::Text;
-use crate::metric::catalogue;
+use crate::metric::catalogue::{self, Field};
 
 /// More lines than this are not looked at; Linux 6.18 has 60.
 const MOST_KEYS: usize = 256;
@@ -22,13 +22,20 @@ pub(crate) const MEASUREMENT: &str = "docker_container_mem";
 /// sub-cgroups; `total_swap`, which does, is in the field of that name.
 const OWN_FIELDS: &[&str] = &[
     "container_id",
+    "events_high",
+    "events_low",
+    "events_max",
+    "events_oom",
+    "events_oom_group_kill",
     "fail_count",
     "limit",
     "max_usage",
     "oom_kills",
     "swap",
+    "under_oom",
     "usage",
     "usage_percent",
+    "usage_total",
     "working_set",
 ];
 
@@ -95,16 +102,21 @@ fn quick<'b>(bytes: &'b [u8], key: &str) -> Option<(u64, &'b [u8])> {
 impl Key {
     /// None for what cannot be a key: such a line says nothing that could be named.
     fn new(key: &[u8]) -> Option<Self> {
-        let key = std::str::from_utf8(key).ok()?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if key.len() > LONGEST_KEY || !key.bytes().all(plain) {
-            return None;
-        }
         let fields = catalogue::find(MEASUREMENT).map_or(&[][..], |measurement| measurement.fields);
-        let known = fields.iter().find(|field| field.name == key);
-        let name = known.map_or_else(|| Text::from(key.to_owned()), |field| Text::of(field.name));
-        Some(Self { name, is_own: OWN_FIELDS.contains(&key) })
+        let name = field_name(fields, key)?;
+        Some(Self { is_own: OWN_FIELDS.contains(&name.as_str()), name })
     }
+}
+
+/// The field that a key of the kernel's becomes; none for what cannot be a key.
+pub(crate) fn field_name(fields: &[Field], key: &[u8]) -> Option<Text> {
+    let key = std::str::from_utf8(key).ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(plain) {
+        return None;
+    }
+    let known = fields.iter().find(|field| field.name == key);
+    Some(known.map_or_else(|| Text::from(key.to_owned()), |field| Text::of(field.name)))
 }
 
 /// The value of a key.

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{CgroupReader, Hierarchy, join};
-use crate::containers::reading::{Operations, Reading};
+use super::{CgroupReader, Groups, Hierarchy, join};
+use crate::containers::group::Group;
+use crate::containers::reading::{Counts, HugePages, OnDemand, Operations, Reading};
 use crate::host::Host;
 
 /// Where a container of that id is, on the two captured machines.
@@ -28,7 +29,8 @@ fn shot(shot: &str) -> Vec<Pair> {
         for file in host.list("/docker").unwrap() {
             let docker: Value = serde_json::from_str(&host.read(format!("/docker/{file}")).unwrap()).unwrap();
             let id = docker["id"].as_str().unwrap();
-            let mut reader = CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"));
+            let mut reader =
+                CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"), Groups::default());
             let pid = reader.first_pid(&host);
             assert!(pid.is_some(), "{machine} {id} has processes");
             let reading = reader.read(&host, pid).unwrap();
@@ -186,7 +188,7 @@ fn v2_host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host, CgroupReader) {
     for (name, text) in files {
         std::fs::write(folder.path().join("c").join(name), text).unwrap();
     }
-    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c");
+    let reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", Groups::default());
     let host = Host::new(folder.path());
     (folder, host, reader)
 }
@@ -228,6 +230,27 @@ fn nonsense_in_every_file_is_nothing_known() {
 }
 
 #[test]
+fn nonsense_in_the_files_of_a_group_is_nothing_known() {
+    let names = [
+        "hugetlb.2MB.current",
+        "hugetlb.2MB.events",
+        "hugetlb.2MB.rsvd.current",
+        "memory.numa_stat",
+        "cpuset.cpus.effective",
+        "cpuset.mems.effective",
+        "cpu.stat",
+    ];
+    for text in ["", "\n", "max\n", "-1\n", "x y z\n\n", "99999999999999999999999", "\u{0}\u{fffd}= :\n"] {
+        let (_folder, host, _) = v2_host(&names.map(|name| (name, text)));
+        let groups = Group::ALL.iter().copied().collect();
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", groups);
+        let pages = HugePages { size: "2MB".into(), used: Counts::default(), reserved: Counts::default() };
+        let expected = OnDemand { huge_pages: vec![pages], ..OnDemand::default() };
+        assert_eq!(reader.read(&host, None).unwrap().on_demand, Some(Box::new(expected)), "{text:?}");
+    }
+}
+
+#[test]
 fn limits_of_max_are_no_limits() {
     let (_folder, host, mut reader) = v2_host(&[
         ("memory.current", "5\n"),
@@ -237,6 +260,47 @@ fn limits_of_max_are_no_limits() {
     ]);
     let reading = reader.read(&host, None).unwrap();
     assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (None, None));
+}
+
+/// The root of both captured machines, against what the other files of the same moment say.
+#[test]
+fn the_root_is_a_control_group_with_fewer_files() {
+    let read = |machine: &str| {
+        let root = format!("{}/tests/fixtures/host/{machine}/t0", env!("CARGO_MANIFEST_DIR"));
+        let host = Host::new(root);
+        CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/", Groups::default())
+            .read(&host, None)
+            .unwrap()
+    };
+    let v1 = read("cgroup-v1-docker");
+    assert_eq!(v1.cpu.unwrap().usage_ns, 4_199_763_808_950);
+    assert_eq!(v1.memory.unwrap().usage, 7_767_134_208);
+    assert_eq!(v1.block_io.unwrap()[0].bytes.total, Some(2_526_461_952));
+    assert_eq!((v1.pids, v1.pressure.len()), (None, 6));
+    let v2 = read("cgroup-v2-docker");
+    assert_eq!(v2.cpu.unwrap().usage_ns, 352_492_000_000);
+    let memory = v2.memory.unwrap();
+    assert_eq!((memory.usage, memory.limit), (132_976_640 + 253_775_872, None));
+    assert_eq!((memory.swap, memory.inactive_file), (Some(0), Some(90_955_776)));
+    let written: Vec<_> = v2.block_io.unwrap().iter().map(|device| device.bytes.write).collect();
+    assert_eq!(written, [Some(174_534_656)]);
+    assert_eq!((v2.pids, v2.pressure.len()), (None, 6));
+}
+
+#[test]
+fn the_roots_memory_is_absent_where_its_parts_are() {
+    let check = |files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>| {
+        let (_folder, host, _) = v2_host(files);
+        let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/", Groups::default());
+        let memory = reader.read(&host, None).unwrap().memory;
+        assert_eq!(memory.map(|memory| (memory.usage, memory.swap)), expected, "{files:?}");
+    };
+    check(&[("memory.stat", "anon 3\nfile 4\n")], Some((7, None)));
+    check(&[("memory.stat", "anon 3\n")], None);
+    check(&[("memory.stat", "anon 18446744073709551615\nfile 4\n")], None);
+    check(&[], None);
+    // Within a namespace of its own, a container's group looks like the root and is none.
+    check(&[("memory.current", "9\n"), ("memory.swap.current", "2\n")], Some((9, Some(2))));
 }
 
 #[test]
@@ -274,4 +338,6 @@ fn paths_are_joined_with_one_slash() {
     assert_eq!(join("/sys/fs/cgroup", "/docker/x"), "/sys/fs/cgroup/docker/x");
     assert_eq!(join("/sys/fs/cgroup/", "docker/x/"), "/sys/fs/cgroup/docker/x");
     assert_eq!(join("/", "/x"), "/x");
+    assert_eq!(join("/sys/fs/cgroup", "/"), "/sys/fs/cgroup");
+    assert_eq!(join("/", "/"), "");
 }

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 
 use super::file::{Got, LazyFile};
+use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
 use super::scan;
 use super::stat::{StatKeys, value_of};
-use crate::containers::reading::{BlockDevice, Cpu, Memory, Operations, Pids, Reading};
+use crate::containers::reading::{BlockDevice, Cpu, Memory, MemoryEvents, Operations, Reading};
 use crate::host::Host;
+use crate::metric::Text;
 
 /// `cpuacct.stat` counts in steps of `USER_HZ`, which is 100 on every architecture of today.
 const NANOS_PER_TICK: u64 = 10_000_000;
@@ -26,6 +28,9 @@ const BLOCK_FILES: [(&str, &str); 4] = [
     ("blkio.io_service_bytes_recursive", "blkio.io_serviced_recursive"),
 ];
 
+/// The key of v2's `memory.stat` for what v1 has in a file of its own.
+const KERNEL: &str = "kernel";
+
 /// How many readings pass before the other block files are looked at again, while there is nothing
 /// in the first.
 const PATIENCE: u8 = 7;
@@ -38,8 +43,7 @@ pub(crate) struct Files {
     cpu_stat: LazyFile,
     memory: MemoryFiles,
     block: BlockFiles,
-    pids_current: LazyFile,
-    pids_max: LazyFile,
+    pids: PidsFiles,
     pressure: PressureFiles,
 }
 
@@ -50,6 +54,7 @@ struct MemoryFiles {
     max_usage: LazyFile,
     fail_count: LazyFile,
     oom_control: LazyFile,
+    kernel: LazyFile,
     stat: LazyFile,
     keys: StatKeys,
 }
@@ -68,24 +73,14 @@ impl Files {
         let directory = |controller: &str| controllers.get(controller).map(|mount| super::join(mount, path));
         let (cpu, cpuacct, pids) = (directory("cpu"), directory("cpuacct"), directory("pids"));
         let (memory, block) = (directory("memory"), directory("blkio"));
-        let memory = memory.as_deref();
         let unified = unified.map(|mount| super::join(mount, path));
         Self {
             cpu_usage: LazyFile::below(cpuacct.as_deref(), "cpuacct.usage"),
             cpu_ticks: LazyFile::below(cpuacct.as_deref(), "cpuacct.stat"),
             cpu_stat: LazyFile::below(cpu.as_deref(), "cpu.stat"),
-            memory: MemoryFiles {
-                usage: LazyFile::below(memory, "memory.usage_in_bytes"),
-                limit: LazyFile::below(memory, "memory.limit_in_bytes"),
-                max_usage: LazyFile::below(memory, "memory.max_usage_in_bytes"),
-                fail_count: LazyFile::below(memory, "memory.failcnt"),
-                oom_control: LazyFile::below(memory, "memory.oom_control"),
-                stat: LazyFile::below(memory, "memory.stat"),
-                keys: StatKeys::default(),
-            },
+            memory: MemoryFiles::below(memory.as_deref()),
             block: BlockFiles::below(block.as_deref()),
-            pids_current: LazyFile::below(pids.as_deref(), "pids.current"),
-            pids_max: LazyFile::below(pids.as_deref(), "pids.max"),
+            pids: PidsFiles::below(pids.as_deref()),
             pressure: PressureFiles::below(unified.as_deref()),
         }
     }
@@ -102,11 +97,9 @@ impl Files {
             memory: self.memory.read(host, buffer),
             block_io: self.block.read(host, buffer),
             network: Vec::new(),
-            pids: self
-                .pids_current
-                .number(host, buffer)
-                .map(|current| Pids { current, limit: self.pids_max.number(host, buffer) }),
+            pids: self.pids.read(host, buffer),
             pressure: self.pressure.read(host, buffer),
+            on_demand: None,
         }
     }
 
@@ -146,20 +139,42 @@ fn add_throttling(bytes: &[u8], cpu: &mut Cpu) {
             b"nr_periods" => cpu.periods = Some(value),
             b"nr_throttled" => cpu.throttled_periods = Some(value),
             b"throttled_time" => cpu.throttled_ns = Some(value),
+            b"nr_bursts" => cpu.bursts = Some(value),
+            b"burst_time" => cpu.burst_ns = Some(value),
             _ => {}
         }
     }
 }
 
 impl MemoryFiles {
+    fn below(directory: Option<&str>) -> Self {
+        let file = |name| LazyFile::below(directory, name);
+        Self {
+            usage: file("memory.usage_in_bytes"),
+            limit: file("memory.limit_in_bytes"),
+            max_usage: file("memory.max_usage_in_bytes"),
+            fail_count: file("memory.failcnt"),
+            oom_control: file("memory.oom_control"),
+            kernel: file("memory.kmem.usage_in_bytes"),
+            stat: file("memory.stat"),
+            keys: StatKeys::default(),
+        }
+    }
+
     fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
         let usage = self.usage.number(host, buffer)?;
         let limit = self.limit.number(host, buffer);
         let max_usage = self.max_usage.number(host, buffer);
         let fail_count = self.fail_count.number(host, buffer);
-        let oom_kills = self.oom_control.read(host, buffer).bytes().and_then(oom_kills);
+        let (under_oom, oom_kills) =
+            self.oom_control.read(host, buffer).bytes().map(oom_state).unwrap_or_default();
+        let kernel = self.kernel.number(host, buffer);
         let keys = &mut self.keys;
-        let stat = self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
+        let mut stat =
+            self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
+        if let (Some(kernel), None) = (kernel, value_of(&stat, KERNEL)) {
+            stat.push((Text::of(KERNEL), kernel));
+        }
         Some(Memory {
             usage,
             limit,
@@ -168,14 +183,24 @@ impl MemoryFiles {
             inactive_file: value_of(&stat, "total_inactive_file"),
             swap: value_of(&stat, "total_swap"),
             oom_kills,
+            under_oom,
+            events: MemoryEvents::default(),
             stat,
         })
     }
 }
 
-/// `memory.oom_control`; it counts kills since Linux 4.13.
-fn oom_kills(bytes: &[u8]) -> Option<u64> {
-    scan::pairs(bytes).find(|(key, _)| *key == b"oom_kill").map(|(_, kills)| kills)
+/// `memory.oom_control`: whether its tasks wait for memory, and since Linux 4.13 how many were killed.
+fn oom_state(bytes: &[u8]) -> (Option<bool>, Option<u64>) {
+    let (mut under_oom, mut kills) = (None, None);
+    for (key, value) in scan::pairs(bytes) {
+        match key {
+            b"under_oom" => under_oom = Some(value > 0),
+            b"oom_kill" => kills = Some(value),
+            _ => {}
+        }
+    }
+    (under_oom, kills)
 }
 
 impl BlockFiles {

@@ -1,13 +1,19 @@
 //! cgroup v2: one tree, all files of a cgroup in one directory.
 //!
 //! A container has all controllers that its parent hands down; a file of another is missing.
+//!
+//! The root has no controllers but some of their files: no memory.current, whose place the sum of
+//! anonymous memory and page cache takes, as v1 and cAdvisor have it; no memory.swap.current, whose place
+//! the whole machine's takes; no events, peaks, limits and numbers of processes.
 
 use super::file::{Got, LazyFile};
+use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
 use super::scan;
 use super::stat::{StatKeys, value_of};
-use crate::containers::reading::{BlockDevice, Cpu, Memory, Pids, Reading};
-use crate::host::Host;
+use crate::containers::reading::{BlockDevice, Cpu, Memory, MemoryEvents, Reading};
+use crate::host::{Host, text};
+use crate::metric::Text;
 
 /// The files of one cgroup.
 #[derive(Debug)]
@@ -15,8 +21,7 @@ pub(crate) struct Files {
     cpu_stat: LazyFile,
     memory: MemoryFiles,
     io_stat: LazyFile,
-    pids_current: LazyFile,
-    pids_max: LazyFile,
+    pids: PidsFiles,
     pressure: PressureFiles,
 }
 
@@ -29,12 +34,16 @@ struct MemoryFiles {
     events: LazyFile,
     stat: LazyFile,
     keys: StatKeys,
+    /// Of the root: the machine's.
+    whole: LazyFile,
+    is_root: bool,
 }
 
 impl Files {
     /// The files of the cgroup at `path` below `mount`.
     pub(crate) fn new(mount: &str, path: &str) -> Self {
         let directory = super::join(mount, path);
+        let is_root = path.trim_matches('/').is_empty();
         let file = |name: &str| LazyFile::below(Some(&directory), name);
         Self {
             cpu_stat: file("cpu.stat"),
@@ -46,10 +55,11 @@ impl Files {
                 events: file("memory.events"),
                 stat: file("memory.stat"),
                 keys: StatKeys::default(),
+                whole: LazyFile::below(is_root.then_some("/proc"), "meminfo"),
+                is_root,
             },
             io_stat: file("io.stat"),
-            pids_current: file("pids.current"),
-            pids_max: file("pids.max"),
+            pids: PidsFiles::below(Some(&directory)),
             pressure: PressureFiles::below(Some(&directory)),
         }
     }
@@ -66,11 +76,9 @@ impl Files {
             memory: self.memory.read(host, buffer),
             block_io: self.io_stat.read(host, buffer).bytes().map(devices),
             network: Vec::new(),
-            pids: self
-                .pids_current
-                .number(host, buffer)
-                .map(|current| Pids { current, limit: self.pids_max.number(host, buffer) }),
+            pids: self.pids.read(host, buffer),
             pressure: self.pressure.read(host, buffer),
+            on_demand: None,
         }
     }
 }
@@ -88,6 +96,8 @@ pub(crate) fn cpu(bytes: &[u8]) -> Option<Cpu> {
             b"nr_periods" => cpu.periods = Some(value),
             b"nr_throttled" => cpu.throttled_periods = Some(value),
             b"throttled_usec" => cpu.throttled_ns = nanos,
+            b"nr_bursts" => cpu.bursts = Some(value),
+            b"burst_usec" => cpu.burst_ns = nanos,
             _ => {}
         }
     }
@@ -97,30 +107,60 @@ pub(crate) fn cpu(bytes: &[u8]) -> Option<Cpu> {
 
 impl MemoryFiles {
     fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
-        let usage = self.current.number(host, buffer)?;
+        let current = self.current.number(host, buffer);
+        if current.is_none() && !self.is_root {
+            return None;
+        }
         let limit = self.max.number(host, buffer);
         let max_usage = self.peak.number(host, buffer);
         let swap = self.swap.number(host, buffer);
-        let (fail_count, oom_kills) =
-            self.events.read(host, buffer).bytes().map(oom_events).unwrap_or_default();
+        let swap = swap.or_else(|| self.whole.read(host, buffer).bytes().and_then(swap_in_use));
+        let (events, oom_kills) = self.events.read(host, buffer).bytes().map(events).unwrap_or_default();
         let keys = &mut self.keys;
         let stat = self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
         let inactive_file = value_of(&stat, "inactive_file");
-        Some(Memory { usage, limit, max_usage, fail_count, inactive_file, swap, oom_kills, stat })
+        let usage = current.or_else(|| usage_of_root(&stat))?;
+        Some(Memory {
+            usage,
+            limit,
+            max_usage,
+            fail_count: events.oom,
+            inactive_file,
+            swap,
+            oom_kills,
+            under_oom: None,
+            events,
+            stat,
+        })
     }
 }
 
-/// `memory.events`: how often the limit led to OOM, and how many processes were killed.
-fn oom_events(bytes: &[u8]) -> (Option<u64>, Option<u64>) {
-    let (mut oom, mut kills) = (None, None);
+fn usage_of_root(stat: &[(Text, u64)]) -> Option<u64> {
+    value_of(stat, "anon")?.checked_add(value_of(stat, "file")?)
+}
+
+/// `/proc/meminfo`.
+fn swap_in_use(bytes: &[u8]) -> Option<u64> {
+    let size = |wanted| text::memory_sizes(bytes).find(|(key, _)| *key == wanted).map(|(_, size)| size);
+    size("SwapTotal")?.checked_sub(size("SwapFree")?)
+}
+
+/// `memory.events`, and how many processes were killed.
+fn events(bytes: &[u8]) -> (MemoryEvents, Option<u64>) {
+    let (mut events, mut kills) = (MemoryEvents::default(), None);
     for (key, value) in scan::pairs(bytes) {
+        let value = Some(value);
         match key {
-            b"oom" => oom = Some(value),
-            b"oom_kill" => kills = Some(value),
+            b"low" => events.low = value,
+            b"high" => events.high = value,
+            b"max" => events.max = value,
+            b"oom" => events.oom = value,
+            b"oom_kill" => kills = value,
+            b"oom_group_kill" => events.oom_group_kill = value,
             _ => {}
         }
     }
-    (oom, kills)
+    (events, kills)
 }
 
 /// `io.stat`: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6`, and more with some controllers.
@@ -149,6 +189,10 @@ fn devices(bytes: &[u8]) -> Vec<BlockDevice> {
                 b"rios" => device.requests.read = Some(value),
                 b"wios" => device.requests.write = Some(value),
                 b"dios" => device.requests.discard = Some(value),
+                b"cost.usage" => device.cost.usage_us = Some(value),
+                b"cost.wait" => device.cost.wait_us = Some(value),
+                b"cost.indebt" => device.cost.indebt_us = Some(value),
+                b"cost.indelay" => device.cost.indelay_us = Some(value),
                 _ => {}
             }
         }

@@ -2,8 +2,13 @@
 
 use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
+use crate::containers::group::{Group, Groups};
+use crate::containers::identity::{ContainerId, Runtime};
+use crate::containers::metadata::Engine;
 use crate::containers::metadata::{Health, Limits, NetworkMode, State};
-use crate::containers::reading::{Interface, Pids, Pressure};
+use crate::containers::reading::{Interface, IoCost, MemoryEvents, Pids, Pressure, Resource, Stalled};
+use crate::host::Host;
+use crate::metric::Tags;
 use crate::metric::{Finite, Sample, Value, catalogue};
 
 const ID: &str = "4224084a8225f88e93a7e6e2c0e9adf97325bb11e3234d1079fa5978a9058ae8";
@@ -42,12 +47,12 @@ fn identity() -> Identity {
     Identity::new(&base(), &metadata(), &engine, Runtime::Docker, &ContainerId::parse(ID).unwrap())
 }
 
-fn system(total_ns: u64) -> SystemCpu {
+pub(super) fn system(total_ns: u64) -> SystemCpu {
     SystemCpu { total_ns, online: 2, memory_total: 1000 }
 }
 
 /// The rows of a reading; none of them contradicts the catalogue.
-fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
+pub(super) fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
     let mut rows = Rows::new(UnixNanos(5), base());
     add_rows(&identity(), now, system, before, true, &mut rows);
     checked(rows)
@@ -80,7 +85,7 @@ fn fields(sample: &Sample) -> String {
 }
 
 /// The rows of a reading as `measurement,tag=value field=value`, with that tag only.
-fn check(now: &Reading, tag: &str, expected: &[&str]) {
+pub(super) fn check(now: &Reading, tag: &str, expected: &[&str]) {
     let lines: Vec<_> = rows(now, &system(0), None)
         .iter()
         .map(|sample| {
@@ -110,6 +115,47 @@ fn a_label_takes_no_other_tags_place() {
 }
 
 #[test]
+fn other_control_groups_have_names_and_tags_of_their_own() {
+    let reading = Reading {
+        cpu: Some(Cpu { usage_ns: 9, ..Cpu::default() }),
+        memory: Some(Memory { usage: 5, ..Memory::default() }),
+        block_io: Some(Vec::new()),
+        network: vec![Interface { name: "eth0".into(), traffic: Traffic::default() }],
+        pids: Some(Pids { current: 3, limit: None, limit_hits: None }),
+        pressure: vec![Pressure {
+            resource: Resource::Cpu,
+            stalled: Stalled::Some,
+            avg10: 0.0,
+            avg60: 0.0,
+            avg300: 0.0,
+            total_us: 1,
+        }],
+        on_demand: None,
+    };
+    let tags = base().with("cgroup", "/system.slice/ssh.service");
+    let mut rows = Rows::new(UnixNanos(5), base());
+    add_rows(&Identity::of_cgroup(tags), &reading, &system(0), None, true, &mut rows);
+    let found: Vec<_> = checked(rows)
+        .iter()
+        .map(|sample| {
+            assert!(sample.fields.get("container_id").is_none());
+            assert_eq!(sample.tags.get("cgroup"), Some("/system.slice/ssh.service"));
+            sample.measurement.to_string()
+        })
+        .collect();
+    let expected = [
+        "cgroup_cpu",
+        "cgroup_mem",
+        "cgroup_net",
+        "cgroup_net",
+        "cgroup_blkio",
+        "cgroup_pids",
+        "cgroup_pressure",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn processor_time() {
     let cpu = Cpu {
         usage_ns: 9,
@@ -118,9 +164,12 @@ fn processor_time() {
         periods: Some(3),
         throttled_periods: Some(4),
         throttled_ns: Some(5),
+        bursts: Some(6),
+        burst_ns: Some(7),
     };
     let all = "docker_container_cpu,cpu=cpu-total usage_total=9u usage_in_usermode=1u usage_in_kernelmode=2u \
-        throttling_periods=3u throttling_throttled_periods=4u throttling_throttled_time=5u";
+        throttling_periods=3u throttling_throttled_periods=4u throttling_throttled_time=5u throttling_bursts=6u \
+        throttling_burst_time=7u";
     check(&Reading { cpu: Some(cpu), ..Reading::default() }, "cpu", &[all]);
     let bare = Cpu { usage_ns: 9, ..Cpu::default() };
     let expected = ["docker_container_cpu,cpu=cpu-total usage_total=9u"];
@@ -162,14 +211,23 @@ fn memory() {
             inactive_file: Some(100),
             swap: Some(7),
             oom_kills: Some(1),
+            under_oom: Some(true),
+            events: MemoryEvents {
+                low: Some(11),
+                high: Some(12),
+                max: Some(13),
+                oom: Some(14),
+                oom_group_kill: Some(15),
+            },
             stat: vec![("cache".into(), 5), ("some_new_key".into(), 6)],
         },
-        "docker_container_mem usage=400u limit=800u usage_percent=50.0 max_usage=600u fail_count=3u \
-         working_set=400u swap=7u oom_kills=1u cache=5u some_new_key=6u",
+        "docker_container_mem usage=400u usage_total=500u limit=800u usage_percent=50.0 max_usage=600u fail_count=3u \
+         working_set=400u swap=7u oom_kills=1u under_oom=true events_low=11u events_high=12u events_max=13u \
+         events_oom=14u events_oom_group_kill=15u cache=5u some_new_key=6u",
     );
     check_memory(
         Memory { usage: 500, fail_count: Some(0), ..Memory::default() },
-        "docker_container_mem usage=500u limit=1000u usage_percent=50.0 working_set=500u",
+        "docker_container_mem usage=500u usage_total=500u limit=1000u usage_percent=50.0 working_set=500u",
     );
 }
 
@@ -231,14 +289,17 @@ fn block_io_by_device_and_in_all() {
             total: Some(6),
         },
         requests: Operations { read: Some(7), ..Operations::default() },
+        cost: IoCost { usage_us: Some(8), wait_us: Some(9), indebt_us: Some(10), indelay_us: Some(11) },
     };
     let one = "io_service_bytes_recursive_read=1u io_service_bytes_recursive_write=2u \
         io_service_bytes_recursive_sync=3u io_service_bytes_recursive_async=4u \
-        io_service_bytes_recursive_discard=5u io_service_bytes_recursive_total=6u io_serviced_recursive_read=7u";
+        io_service_bytes_recursive_discard=5u io_service_bytes_recursive_total=6u io_serviced_recursive_read=7u \
+        io_cost_usage=8u io_cost_wait=9u io_cost_indebt=10u io_cost_indelay=11u";
     let both = "io_service_bytes_recursive_read=2u io_service_bytes_recursive_write=4u \
         io_service_bytes_recursive_sync=6u io_service_bytes_recursive_async=8u \
         io_service_bytes_recursive_discard=10u io_service_bytes_recursive_total=12u \
-        io_serviced_recursive_read=14u io_serviced_recursive_write=0u";
+        io_serviced_recursive_read=14u io_serviced_recursive_write=0u io_cost_usage=16u io_cost_wait=18u \
+        io_cost_indebt=20u io_cost_indelay=22u";
     check(
         &Reading { block_io: Some(vec![device(0), device(16)]), ..Reading::default() },
         "device",
@@ -264,7 +325,7 @@ fn pids_and_pressure() {
         total_us: 9,
     };
     let reading = Reading {
-        pids: Some(Pids { current: 3, limit: None }),
+        pids: Some(Pids { current: 3, limit: None, limit_hits: None }),
         pressure: vec![pressure],
         ..Reading::default()
     };
@@ -352,33 +413,6 @@ fn state() {
 }
 
 #[test]
-fn the_host_beside_it() {
-    let stat = b"cpu  100 20 30 400 50 6 7 8 9 10\ncpu0 1 2\ncpu1 1 2\nintr 5 6 7\ncpu9 1\n";
-    assert_eq!(processors(stat), ((100 + 20 + 30 + 400 + 50 + 6 + 7) * 10_000_000, 2));
-    assert_eq!(processors(b"cpu  18446744073709551615 20\n"), (u64::MAX, 0));
-    assert_eq!(processors(b""), (0, 0));
-    assert_eq!(processors(b"nonsense\n\xff\n"), (0, 0));
-    assert_eq!(memory_total(b"MemTotal:        2025988 kB\nMemFree: 1 kB\n"), 2_025_988 * 1024);
-    assert_eq!(memory_total(b"MemTotal: x kB\n"), 0);
-    assert_eq!(memory_total(b""), 0);
-}
-
-#[test]
-fn the_host_is_seen_as_docker_sees_it() {
-    let root = format!("{}/tests/fixtures/host/cgroup-v2-docker/t0", env!("CARGO_MANIFEST_DIR"));
-    let host = Host::new(&root);
-    let system = SystemCpu::read(&host).unwrap();
-    let docker = host.read(format!("/docker/stats-{ID}.json")).unwrap();
-    let docker: serde_json::Value = serde_json::from_str(&docker).unwrap();
-    let total = docker["cpu_stats"]["system_cpu_usage"].as_u64().unwrap();
-    let later = total.checked_sub(system.total_ns).unwrap();
-    assert!(later < 120_000_000_000, "{later} ns of processor time between the two");
-    assert_eq!(u64::from(system.online), docker["cpu_stats"]["online_cpus"].as_u64().unwrap());
-    assert_eq!(system.memory_total, docker["memory_stats"]["limit"].as_u64().unwrap());
-    assert!(SystemCpu::read(&Host::new("/nowhere")).is_err());
-}
-
-#[test]
 fn captured_containers_make_rows_that_the_catalogue_knows() {
     let paths =
         [("cgroup-v1-docker", "/docker/ID", 5), ("cgroup-v2-docker", "/system.slice/docker-ID.scope", 7)];
@@ -387,17 +421,19 @@ fn captured_containers_make_rows_that_the_catalogue_knows() {
         let hierarchy = Hierarchy::detect(&host).unwrap();
         let files = host.list("/docker").unwrap();
         assert_eq!(files.len(), expected);
+        let groups: Groups = Group::ALL.iter().copied().collect();
         for file in files {
             let id = file.trim_start_matches("stats-").trim_end_matches(".json");
-            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id));
+            let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id), groups);
             let pid = reader.first_pid(&host);
             let samples = rows(&reader.read(&host, pid).unwrap(), &system(1), None);
-            let memory = samples.iter().find(|sample| sample.measurement == "docker_container_mem").unwrap();
-            let known = catalogue::find("docker_container_mem").unwrap();
-            for (name, _) in memory.fields.iter() {
-                assert_ne!(known.field(name).unwrap().name, "*", "{name} is missing in the catalogue");
+            for sample in &samples {
+                let known = catalogue::find(&sample.measurement).unwrap();
+                for (name, _) in sample.fields.iter() {
+                    assert_ne!(known.field(name).unwrap().name, "*", "{name} is missing in the catalogue");
+                }
             }
-            for name in ["cpu", "mem", "net", "blkio", "pids", "pressure"] {
+            for name in ["cpu", "mem", "net", "blkio", "pids", "pressure", "numa", "cpuset"] {
                 let name = format!("docker_container_{name}");
                 assert!(samples.iter().any(|sample| sample.measurement == name.as_str()), "{name} of {id}");
             }

@@ -70,7 +70,11 @@ fn line(sample: &Sample, start: UnixNanos) -> String {
 }
 
 fn config() -> Config {
-    Config { labels: vec![WildMatch::new("com.docker.compose.*")], ..Config::default() }
+    Config {
+        labels: vec![WildMatch::new("com.docker.compose.*")],
+        groups: Group::ALL.iter().copied().collect(),
+        ..Config::default()
+    }
 }
 
 /// The rows of both readings; no engine answers on a captured host, so its files name the containers.

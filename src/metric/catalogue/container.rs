@@ -1,7 +1,9 @@
 //! The containers' measurements. Names, tags and types are those of Telegraf's `docker` input; what
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
+mod cgroup;
 mod memory;
+mod on_demand;
 mod processes;
 mod sockets;
 
@@ -15,8 +17,9 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     BLOCK_IO,
     PIDS,
     PRESSURE,
-    STATUS,
-    HEALTH,
+    on_demand::HUGETLB,
+    on_demand::NUMA,
+    on_demand::CPUSET,
     processes::PROCESSES,
     processes::SCHED,
     processes::TASKS,
@@ -25,7 +28,12 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     sockets::UDP,
     sockets::UDP6,
     sockets::NETSTAT,
+    STATUS,
+    HEALTH,
 ];
+
+/// The same of control groups that are no containers.
+pub(super) use cgroup::MEASUREMENTS as OF_CGROUPS;
 
 /// What every row has: a field, so that it does not make a series of each new container.
 const CONTAINER_ID: Field =
@@ -51,7 +59,7 @@ use tags;
 
 const CPU: Measurement = Measurement {
     name: "docker_container_cpu",
-    meaning: "Processor time of a container, all cores together (cpu=cpu-total).",
+    meaning: "Processor time of a container, all cores together (cpu=cpu-total); on v1, of each core too (cpu=cpu0, ...) where containers.groups names percpu.",
     opt_in: None,
     tags: tags!["cpu"],
     fields: &[
@@ -110,6 +118,20 @@ const CPU: Measurement = Measurement {
             "v1 cpu.stat throttled_time; v2 cpu.stat throttled_usec x 1000",
         )
         .prometheus("container_cpu_cfs_throttled_seconds_total"),
+        Field::counter(
+            "throttling_bursts",
+            Count,
+            "Periods in which more than the quota was used, by time saved up before.",
+            "cpu.stat nr_bursts, since Linux 5.16",
+        )
+        .prometheus("container_cpu_cfs_burst_periods_total"),
+        Field::counter(
+            "throttling_burst_time",
+            Nanoseconds,
+            "Processor time used beyond the quota.",
+            "v1 cpu.stat burst_time; v2 cpu.stat burst_usec x 1000; since Linux 5.16",
+        )
+        .prometheus("container_cpu_cfs_burst_seconds_total"),
     ],
 };
 
@@ -158,6 +180,9 @@ const fn block_bytes(name: &'static str, meaning: &'static str, source: &'static
 const fn block_requests(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::counter(name, Count, meaning, source)
 }
+
+const IO_COST_DEBUG: &str =
+    "v2 io.stat cost.*, since Linux 5.10, where io.cost and the parameter blkcg_debug_stats are on";
 
 const BLOCK_IO: Measurement = Measurement {
     name: "docker_container_blkio",
@@ -222,6 +247,29 @@ const BLOCK_IO: Measurement = Measurement {
             "v1 the same file, Discard; v2 io.stat dios; both since Linux 4.19",
         ),
         block_requests("io_serviced_recursive_total", "Requests of all kinds.", "v1 the same file, Total"),
+        Field::counter(
+            "io_cost_usage",
+            Microseconds,
+            "Time of the device that was used, as io.cost models it.",
+            "v2 io.stat cost.usage, since Linux 5.10, where io.cost is on",
+        )
+        .prometheus("container_fs_io_cost_usage_seconds_total"),
+        Field::counter(
+            "io_cost_wait",
+            Microseconds,
+            "Time that requests waited for their share of the device.",
+            IO_COST_DEBUG,
+        )
+        .prometheus("container_fs_io_cost_wait_seconds_total"),
+        Field::counter("io_cost_indebt", Microseconds, "Time in debt to the device.", IO_COST_DEBUG)
+            .prometheus("container_fs_io_cost_indebt_seconds_total"),
+        Field::counter(
+            "io_cost_indelay",
+            Microseconds,
+            "Time held back to pay the debt to the device.",
+            IO_COST_DEBUG,
+        )
+        .prometheus("container_fs_io_cost_indelay_seconds_total"),
     ],
 };
 
@@ -241,15 +289,20 @@ const PIDS: Measurement = Measurement {
         .prometheus("container_threads"),
         Field::gauge("limit", Count, "How many there may be; left out if any number.", "pids.max")
             .prometheus("container_threads_max"),
+        Field::counter(
+            "limit_hits",
+            Count,
+            "How often the limit stood in the way of a new one; left out where there is no limit.",
+            "pids.events max, since Linux 4.8",
+        ),
     ],
 };
 
-const PRESSURE_SOURCE: &str =
-    "v2 (and v1 beside a unified tree) cpu.pressure, memory.pressure, io.pressure, since Linux 4.20";
+const PRESSURE_SOURCE: &str = "v2 (and v1 beside a unified tree) cpu.pressure, memory.pressure, io.pressure, since Linux 4.20; irq.pressure, since Linux 6.1";
 
 const PRESSURE: Measurement = Measurement {
     name: "docker_container_pressure",
-    meaning: "How much a container waits for a resource (cpu, memory, io): some of its tasks, or all (full).",
+    meaning: "How much a container waits for a resource (cpu, memory, io, irq): some of its tasks, or all (full).",
     opt_in: None,
     tags: tags!["resource", "type"],
     fields: &[
@@ -257,7 +310,8 @@ const PRESSURE: Measurement = Measurement {
         Field::float("avg10", Percent, "Share of the last 10 s spent waiting.", PRESSURE_SOURCE),
         Field::float("avg60", Percent, "Share of the last minute spent waiting.", PRESSURE_SOURCE),
         Field::float("avg300", Percent, "Share of the last five minutes spent waiting.", PRESSURE_SOURCE),
-        Field::counter("total", Microseconds, "Time spent waiting.", PRESSURE_SOURCE),
+        Field::counter("total", Microseconds, "Time spent waiting.", PRESSURE_SOURCE)
+            .prometheus("container_pressure_*_waiting_seconds_total (some), _stalled_seconds_total (full)"),
     ],
 };
 

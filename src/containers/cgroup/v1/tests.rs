@@ -1,6 +1,6 @@
 //! What must hold of `containers::cgroup::v1`.
 
-use super::{BlockFiles, add_operations, add_throttling, add_ticks, oom_kills, usage_ns};
+use super::{BlockFiles, MemoryFiles, add_operations, add_throttling, add_ticks, oom_state, usage_ns};
 use crate::containers::reading::{BlockDevice, Cpu, Operations};
 use crate::host::Host;
 
@@ -29,22 +29,45 @@ fn ticks_are_ten_milliseconds() {
 
 #[test]
 fn throttling() {
-    let check = |text: &str, periods, throttled_periods, throttled_ns| {
-        let mut cpu = Cpu::default();
-        add_throttling(text.as_bytes(), &mut cpu);
-        assert_eq!(cpu, Cpu { periods, throttled_periods, throttled_ns, ..Cpu::default() }, "{text:?}");
-    };
-    let text = "nr_periods 221\nnr_throttled 178\nthrottled_time 8098463859\nnr_bursts 0\nburst_time 0\n";
-    check(text, Some(221), Some(178), Some(8_098_463_859));
-    check("nr_periods 221\nnr_throttled x\nthrottled_time", Some(221), None, None);
-    check("", None, None, None);
+    let check =
+        |text: &str, [periods, throttled_periods, throttled_ns]: [Option<u64>; 3], bursts, burst_ns| {
+            let mut cpu = Cpu::default();
+            add_throttling(text.as_bytes(), &mut cpu);
+            let expected =
+                Cpu { periods, throttled_periods, throttled_ns, bursts, burst_ns, ..Cpu::default() };
+            assert_eq!(cpu, expected, "{text:?}");
+        };
+    let text = "nr_periods 221\nnr_throttled 178\nthrottled_time 8098463859\nnr_bursts 5\nburst_time 6\n";
+    check(text, [Some(221), Some(178), Some(8_098_463_859)], Some(5), Some(6));
+    check("nr_periods 221\nnr_throttled x\nthrottled_time", [Some(221), None, None], None, None);
+    check("nr_bursts -1\nburst_time 18446744073709551616\n", [None; 3], None, None);
+    check("", [None; 3], None, None);
 }
 
 #[test]
 fn kills_for_memory() {
-    let check = |text: &str, expected| assert_eq!(oom_kills(text.as_bytes()), expected, "{text:?}");
-    check("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", Some(3));
-    check("oom_kill_disable 0\nunder_oom 0\n", None);
+    let check = |text: &str, expected| assert_eq!(oom_state(text.as_bytes()), expected, "{text:?}");
+    check("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", (Some(false), Some(3)));
+    check("oom_kill_disable 1\nunder_oom 1\n", (Some(true), None));
+    check("under_oom x\noom_kill 18446744073709551616\n", (None, None));
+    check("", (None, None));
+}
+
+#[test]
+fn the_kernels_own_memory_is_named_as_v2_names_it() {
+    let check = |kernel: &str, expected: Option<u64>| {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(folder.path());
+        let files = [("usage_in_bytes", "9\n"), ("kmem.usage_in_bytes", kernel), ("stat", "cache 1\n")];
+        for (name, text) in files {
+            std::fs::write(folder.path().join(format!("memory.{name}")), text).unwrap();
+        }
+        let memory = MemoryFiles::below(Some("")).read(&host, &mut Vec::new()).unwrap();
+        assert_eq!(super::value_of(&memory.stat, "kernel"), expected, "{kernel:?}");
+        assert_eq!(super::value_of(&memory.stat, "cache"), Some(1));
+    };
+    check("4096\n", Some(4096));
+    check("18446744073709551616\n", None);
     check("", None);
 }
 
@@ -101,6 +124,7 @@ fn the_first_group_of_block_files_that_has_devices_is_taken_and_kept() {
         minor: 0,
         bytes: Operations { read: Some(5), ..Operations::default() },
         requests: Operations { read: Some(1), ..Operations::default() },
+        ..BlockDevice::default()
     };
     assert_eq!(found.last(), Some(&vec![expected]));
 

@@ -8,15 +8,16 @@ use super::{CONTAINER_ID, Field, Measurement, tags};
 
 const V1: &str = "v1 memory.stat";
 const V2: &str = "v2 memory.stat";
+const EVENTS: &str = "v2 memory.events";
 const BOTH: &str = "memory.stat";
 
 /// A size in `memory.stat`.
-const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn bytes(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::gauge(name, Bytes, meaning, source)
 }
 
 /// A number of occurrences in `memory.stat`.
-const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
+pub(super) const fn events(name: &'static str, meaning: &'static str, source: &'static str) -> Field {
     Field::counter(name, Count, meaning, source)
 }
 
@@ -33,6 +34,12 @@ pub(super) const MEMORY: Measurement = Measurement {
             "v1 memory.usage_in_bytes - total_inactive_file; v2 memory.current - inactive_file",
         ),
         bytes(
+            "usage_total",
+            "All memory in use, page cache included.",
+            "v1 memory.usage_in_bytes; v2 memory.current; v2's root has memory.stat anon + file",
+        )
+        .prometheus("container_memory_usage_bytes"),
+        bytes(
             "limit",
             "Memory it may use; the host's memory where there is no limit.",
             "v1 memory.limit_in_bytes; v2 memory.max; /proc/meminfo MemTotal",
@@ -47,7 +54,7 @@ pub(super) const MEMORY: Measurement = Measurement {
         .prometheus("container_memory_max_usage_bytes"),
         events(
             "fail_count",
-            "How often the limit stood in the way; left out while it is 0.",
+            "How often the limit stood in the way; left out while it is 0. As Docker has it: on v2 how often memory ran out.",
             "v1 memory.failcnt; v2 memory.events oom",
         )
         .prometheus("container_memory_failcnt"),
@@ -65,6 +72,26 @@ pub(super) const MEMORY: Measurement = Measurement {
             "v1 memory.oom_control oom_kill, since Linux 4.13; v2 memory.events oom_kill",
         )
         .prometheus("container_oom_events_total"),
+        Field::truth(
+            "under_oom",
+            "Whether its tasks wait for memory, because it is not to be killed for it.",
+            "v1 memory.oom_control under_oom",
+        ),
+        events("events_low", "Memory was taken away although usage was below memory.low.", EVENTS),
+        events("events_high", "Tasks were slowed down because usage passed memory.high.", EVENTS)
+            .prometheus("container_memory_events_high_total"),
+        events("events_max", "Usage was about to pass memory.max.", EVENTS)
+            .prometheus("container_memory_events_max_total"),
+        events(
+            "events_oom",
+            "Memory ran out at memory.max; the same number as fail_count, also while it is 0.",
+            EVENTS,
+        ),
+        events(
+            "events_oom_group_kill",
+            "All processes were killed together, as memory.oom.group has it.",
+            "v2 memory.events, since Linux 5.17",
+        ),
         // v1 and v2.
         bytes("inactive_anon", "Anonymous memory not used lately.", BOTH),
         bytes("active_anon", "Anonymous memory in use.", BOTH),
@@ -147,7 +174,11 @@ pub(super) const MEMORY: Measurement = Measurement {
         // v2.
         bytes("anon", "Anonymous memory.", V2).prometheus("container_memory_rss"),
         bytes("file", "Page cache, tmpfs included.", V2).prometheus("container_memory_cache"),
-        bytes("kernel", "Memory of the kernel in all.", "v2 memory.stat, since Linux 5.18")
+        bytes(
+            "kernel",
+            "Memory of the kernel in all.",
+            "v1 memory.kmem.usage_in_bytes; v2 memory.stat, since Linux 5.18",
+        )
             .prometheus("container_memory_kernel_usage"),
         bytes("kernel_stack", "Kernel stacks of the threads.", V2),
         bytes("pagetables", "Page tables.", V2),

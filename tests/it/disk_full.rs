@@ -86,7 +86,8 @@ hostname = "full"
 interval = "100ms"
 state_dir = "{state}"
 [collectors]
-disabled = ["cpu", "disk", "diskio", "kernel", "machine", "net", "pressure", "processes", "swap"]
+disabled = ["conntrack", "cpu", "disk", "diskio", "kernel", "linux_sysctl_fs", "machine", "net", "pressure", "processes",
+  "sockstat", "soft_interrupts", "swap"]
 [containers]
 enabled = false
 [[sinks.file]]

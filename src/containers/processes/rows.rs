@@ -21,13 +21,13 @@ pub(in crate::containers) fn add_rows(
     for (name, limit) in &figures.limits {
         fields.set(name.clone(), *limit);
     }
-    add(identity, "docker_container_processes", fields, rows);
+    add(identity, identity.names.processes, fields, rows);
     if let Some(times) = &figures.sched {
         let fields = Fields::with_capacity(4)
             .with("run_time", times.run_ns)
             .with("runqueue_time", times.wait_ns)
             .with("run_periods", times.periods);
-        add(identity, "docker_container_sched", fields, rows);
+        add(identity, identity.names.sched, fields, rows);
     }
     if let Some((states, load)) = &figures.states {
         let fields = Fields::with_capacity(9)
@@ -39,7 +39,7 @@ pub(in crate::containers) fn add_rows(
             .with("zombies", states.zombies)
             .with("load_average_10s", load.running)
             .with("load_d_average_10s", load.blocked);
-        add(identity, "docker_container_tasks", fields, rows);
+        add(identity, identity.names.tasks, fields, rows);
     }
     if report_network {
         add_network(identity, figures, rows);
@@ -49,15 +49,15 @@ pub(in crate::containers) fn add_rows(
 fn add_network(identity: &Identity, figures: &Figures, rows: &mut Rows) {
     let [tcp, tcp6] = &figures.tcp;
     let [udp, udp6] = &figures.udp;
-    let tcp = tcp.as_ref().map(|states| ("docker_container_tcp", tcp_fields(states)));
-    let tcp6 = tcp6.as_ref().map(|states| ("docker_container_tcp6", tcp_fields(states)));
-    let udp = udp.as_ref().map(|all| ("docker_container_udp", udp_fields(all)));
-    let udp6 = udp6.as_ref().map(|all| ("docker_container_udp6", udp_fields(all)));
+    let tcp = tcp.as_ref().map(|states| (identity.names.tcp, tcp_fields(states)));
+    let tcp6 = tcp6.as_ref().map(|states| (identity.names.tcp6, tcp_fields(states)));
+    let udp = udp.as_ref().map(|all| (identity.names.udp, udp_fields(all)));
+    let udp6 = udp6.as_ref().map(|all| (identity.names.udp6, udp_fields(all)));
     for (name, fields) in [tcp, tcp6, udp, udp6].into_iter().flatten() {
         add(identity, name, fields, rows);
     }
     let netstat = figures.netstat.iter().cloned().collect();
-    add(identity, super::netstat::MEASUREMENT, netstat, rows);
+    add(identity, identity.names.netstat, netstat, rows);
 }
 
 fn tcp_fields(states: &TcpStates) -> Fields {

@@ -7,7 +7,7 @@ use crate::metric::Type;
 
 /// Measurements whose fields bear the names that the kernel (`TcpRetransSegs`) or Telegraf
 /// (`file-nr`) gave them, so that nobody has to look one up.
-const NAMED_ELSEWHERE: [&str; 3] = ["nstat", "linux_sysctl_fs", "docker_container_netstat"];
+const NAMED_ELSEWHERE: [&str; 4] = ["nstat", "linux_sysctl_fs", "docker_container_netstat", "cgroup_netstat"];
 
 #[test]
 fn names_are_unique_and_snake_case() {

@@ -1,7 +1,7 @@
 //! Control groups that are no containers (slices, services, scopes, the root): the same fields under the
 //! names `cgroup_*`, without a container's id, and with the tag `cgroup`, the group's path.
 
-use super::{BLOCK_IO, CPU, Measurement, NETWORK, PIDS, PRESSURE, memory, on_demand};
+use super::{BLOCK_IO, CPU, Measurement, NETWORK, PIDS, PRESSURE, memory, on_demand, processes, sockets};
 
 /// How they are switched on.
 const OPT_IN: &str = "containers.cgroups names the control groups; each costs as much as a container.";
@@ -69,6 +69,49 @@ pub(in crate::metric::catalogue) static MEASUREMENTS: &[Measurement] = &[
         &on_demand::CPUSET,
         "cgroup_cpuset",
         "The cores and memory nodes that a control group may use, limits of its parents included.",
+        &["cgroup"],
+    ),
+    of(
+        &processes::PROCESSES,
+        "cgroup_processes",
+        "Processes of a control group, their open files, and what one of them may use.",
+        &["cgroup"],
+    ),
+    of(
+        &processes::SCHED,
+        "cgroup_sched",
+        "How long a control group's threads ran and waited for a processor, those that ended since dunlin saw them included.",
+        &["cgroup"],
+    ),
+    of(&processes::TASKS, "cgroup_tasks", "What a control group's threads do at this moment.", &["cgroup"]),
+    of(
+        &sockets::TCP,
+        "cgroup_tcp",
+        "TCP sockets over IPv4 of a control group with a network of its own.",
+        &["cgroup"],
+    ),
+    of(
+        &sockets::TCP6,
+        "cgroup_tcp6",
+        "TCP sockets over IPv6 of a control group with a network of its own.",
+        &["cgroup"],
+    ),
+    of(
+        &sockets::UDP,
+        "cgroup_udp",
+        "UDP sockets over IPv4 of a control group with a network of its own.",
+        &["cgroup"],
+    ),
+    of(
+        &sockets::UDP6,
+        "cgroup_udp6",
+        "UDP sockets over IPv6 of a control group with a network of its own.",
+        &["cgroup"],
+    ),
+    of(
+        &sockets::NETSTAT,
+        "cgroup_netstat",
+        "Counters of IP, TCP and UDP of a control group with a network of its own.",
         &["cgroup"],
     ),
 ];

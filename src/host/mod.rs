@@ -5,6 +5,7 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod regular;
 pub mod text;
 pub mod topology;
 mod tree;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+pub use self::regular::Stamp;
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;

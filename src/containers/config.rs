@@ -1,4 +1,4 @@
-//! `[containers]`: which containers are measured, which labels their rows carry, where Docker is.
+//! `[containers]`: which containers are measured, which labels their rows carry, where the runtimes are.
 
 use wildmatch::WildMatch;
 
@@ -15,8 +15,13 @@ pub struct Config {
     /// Patterns of the labels that become tags; none by default, since labels may be many, large or
     /// secret.
     pub labels: Vec<WildMatch>,
+    /// Patterns of the variables of their environments that become tags; none by default, since
+    /// passwords are handed over this way.
+    pub env: Vec<WildMatch>,
     /// Where Docker is.
     pub docker: DockerConfig,
+    /// Where the other runtimes keep their files.
+    pub places: Places,
 }
 
 /// `[containers.docker]`. Both are paths of the watched machine, below its root.
@@ -28,8 +33,31 @@ pub struct DockerConfig {
     pub data_root: String,
 }
 
+/// Where runtimes that are not asked keep their files. All are paths of the watched machine, below its
+/// root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `[containers.containerd]`: its `state` folder.
+    pub containerd_state: String,
+    /// `[containers.storage]`, of Podman and CRI-O: what outlives a boot,
+    pub storage: String,
+    /// and what does not.
+    pub storage_run: String,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let [containerd_state, storage, storage_run] =
+            [CONTAINERD_STATE, STORAGE, STORAGE_RUN].map(str::to_owned);
+        Self { containerd_state, storage, storage_run }
+    }
+}
+
 const SOCKET: &str = "/var/run/docker.sock";
 const DATA_ROOT: &str = "/var/lib/docker";
+const CONTAINERD_STATE: &str = "/run/containerd";
+const STORAGE: &str = "/var/lib/containers/storage";
+const STORAGE_RUN: &str = "/run/containers/storage";
 
 impl Default for Config {
     fn default() -> Self {
@@ -37,7 +65,9 @@ impl Default for Config {
             enabled: true,
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
+            env: Vec::new(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
+            places: Places::default(),
         }
     }
 }
@@ -60,17 +90,28 @@ impl Config {
             }
             runtime
         };
+        let patterns = |key| section.texts(key, &[]).iter().map(|pattern| WildMatch::new(pattern)).collect();
         let docker = section.section("docker");
+        let containerd = section.section("containerd");
+        let storage = section.section("storage");
         let config = Self {
             enabled: section.truth("enabled", defaults.enabled),
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
-            labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            labels: patterns("labels"),
+            env: patterns("env"),
             docker: DockerConfig {
                 socket: path(&docker, "socket", SOCKET),
                 data_root: path(&docker, "data_root", DATA_ROOT),
             },
+            places: Places {
+                containerd_state: path(&containerd, "state", CONTAINERD_STATE),
+                storage: path(&storage, "graphroot", STORAGE),
+                storage_run: path(&storage, "runroot", STORAGE_RUN),
+            },
         };
         docker.finish();
+        containerd.finish();
+        storage.finish();
         config
     }
 }
@@ -118,7 +159,7 @@ mod tests {
         assert_eq!(
             mistakes,
             [
-                "d.toml:2: runtimes: names no runtime \"rkt\"; expected some of docker, containerd, podman, crio",
+                "d.toml:2: runtimes: names no runtime \"rkt\"; expected some of docker, containerd, podman, crio, lxc, nspawn",
                 "d.toml:5: docker.socket: is not an absolute path; expected one such as \"/var/run/docker.sock\"",
                 "d.toml:6: docker.data_rot: is not a known key; did you mean data_root?",
             ]

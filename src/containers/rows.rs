@@ -11,7 +11,7 @@
 use std::cell::RefCell;
 
 use super::identity::{ContainerId, Runtime};
-use super::metadata::{Engine, Metadata};
+use super::metadata::{Engine, Metadata, Owner};
 use super::reading::{BlockDevice, Cpu, Memory, Operations, Reading, Resource, Stalled, Traffic};
 use crate::host::{Host, HostError, counter, text};
 use crate::metric::{Fields, Rows, Tags, Text, UnixNanos};
@@ -93,18 +93,26 @@ impl Identity {
         runtime: Runtime,
         id: &ContainerId,
     ) -> Self {
+        // The version is Docker's: no other runtime is asked for its own.
+        let version = if runtime == Runtime::Docker { engine.version.clone() } else { Text::of("") };
         let own = [
             ("engine_host", engine.host.clone()),
-            ("server_version", engine.version.clone()),
+            ("server_version", version),
             ("container_name", metadata.name.clone()),
             ("container_image", metadata.image.clone()),
             ("container_version", metadata.version.clone()),
             ("container_status", Text::of(metadata.state.name())),
             ("runtime", Text::of(runtime.name())),
         ];
-        let labels = metadata.labels.iter().filter(|(key, _)| !is_taken(key)).cloned();
+        let Owner { pod, pod_namespace, containerd_namespace } = &metadata.owner;
+        let owner =
+            [("pod_name", pod), ("namespace", pod_namespace), ("containerd_namespace", containerd_namespace)];
+        let owner = owner.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        let own = own.into_iter().chain(owner);
+        let labels = metadata.env.iter().chain(&metadata.labels);
+        let labels = labels.filter(|(key, _)| !is_taken(key)).cloned();
         let base = base.iter().map(|(key, value)| (key.clone(), value.clone()));
-        let own = own.into_iter().map(|(key, value)| (Text::of(key), value));
+        let own = own.map(|(key, value)| (Text::of(key), value));
         let tags = Tags::new(labels.chain(base).chain(own));
         Self {
             id: id.as_str().to_owned().into(),
@@ -123,7 +131,7 @@ impl Identity {
         &self.tags
     }
 
-    fn fields(&self, count: usize) -> Fields {
+    pub(super) fn fields(&self, count: usize) -> Fields {
         Fields::with_capacity(count).with("container_id", self.id.clone())
     }
 }
@@ -319,12 +327,15 @@ fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
 
 /// Adds what the runtime says of the container's state at that moment.
 pub fn add_state_rows(identity: &Identity, metadata: &Metadata, at: UnixNanos, rows: &mut Rows) {
+    // Files do not tell how a container ended.
+    let is_told = metadata.runtime == Runtime::Docker;
+    let counts_restarts = is_told || metadata.runtime == Runtime::Crio;
     let fields = identity
         .fields(8)
-        .with("oomkilled", metadata.oom_killed)
-        .with("pid", u64::from(metadata.pid.unwrap_or(0)))
-        .with("exitcode", metadata.exit_code)
-        .with("restart_count", metadata.restart_count)
+        .with("oomkilled", is_told.then_some(metadata.oom_killed))
+        .with("pid", metadata.pid.or(is_told.then_some(0)).map(u64::from))
+        .with("exitcode", is_told.then_some(metadata.exit_code))
+        .with("restart_count", counts_restarts.then_some(metadata.restart_count))
         .with("started_at", metadata.started_at.map(|started| started.0))
         .with("finished_at", metadata.finished_at.map(|finished| finished.0))
         .with("uptime_ns", uptime_ns(metadata, at));

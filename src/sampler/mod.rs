@@ -19,7 +19,8 @@ pub use housekeeping::Rule;
 
 use crate::clock::Clock;
 use crate::collectors::Named;
-use crate::containers::{ContainerId, Containers, Update};
+use crate::containers::runtime::Askers;
+use crate::containers::{Containers, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Tags};
 use crate::self_metrics::{self, AgentCounts, Requests};
@@ -80,7 +81,7 @@ pub struct ContainerFeed {
     /// What their runtimes say.
     pub updates: Receiver<Update>,
     /// Whom the runtimes are to be asked about.
-    pub wants: tokio::sync::mpsc::UnboundedSender<ContainerId>,
+    pub wants: Askers,
 }
 
 /// Reads, tick by tick.

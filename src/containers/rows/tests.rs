@@ -10,6 +10,7 @@ const ID: &str = "4224084a8225f88e93a7e6e2c0e9adf97325bb11e3234d1079fa5978a9058a
 
 fn metadata() -> Metadata {
     Metadata {
+        runtime: Runtime::Docker,
         name: "web".into(),
         image: "nginx".into(),
         version: "1.27".into(),
@@ -19,6 +20,8 @@ fn metadata() -> Metadata {
             ("cpu".into(), "stolen".into()),
             ("container_name".into(), "stolen".into()),
         ],
+        env: Vec::new(),
+        owner: Owner::default(),
         state: State::Running,
         pid: Some(42),
         exit_code: 0,

@@ -2,18 +2,20 @@
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
 mod memory;
+mod spec;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
 
 pub(super) static MEASUREMENTS: &[Measurement] =
-    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH];
+    &[CPU, memory::MEMORY, NETWORK, BLOCK_IO, PIDS, PRESSURE, STATUS, HEALTH, spec::SPEC];
 
 /// What every row has: a field, so that it does not make a series of each new container.
 const CONTAINER_ID: Field =
     Field::text("container_id", "The container's full id.", "name of the cgroup's directory");
 
-/// The tags of every row; labels of the container that the configuration allows come with them.
+/// The tags of every row; labels and variables of the container that the configuration allows come with
+/// them. Pods and namespaces are there where the runtime has such.
 macro_rules! tags {
     ($($own:literal),*) => {
         &[
@@ -24,6 +26,9 @@ macro_rules! tags {
             "container_version",
             "container_status",
             "runtime",
+            "pod_name",
+            "namespace",
+            "containerd_namespace",
             $($own,)*
             "*",
         ]

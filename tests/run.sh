@@ -35,9 +35,15 @@ need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
+need containerd containerd containerd
+need containerd ctr containerd
+need containerd busybox busybox-static
+need podman podman podman
+need podman conmon conmon
+need podman runc runc
 need netns ip iproute2
 need netns socat socat
-if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
+if [ "$(id -u)" != 0 ]; then skipped+=(docker containerd podman netns); fi
 if [ ! -c /dev/net/tun ]; then skipped+=(netns); fi
 # Small disks, to be full.
 unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)

@@ -1,10 +1,11 @@
 //! The files about containers: mount tables, cgroups of version 1 and 2, the network of a process,
-//! Docker's own files. The engine does not answer, so its files are read.
+//! Docker's own files (the engine does not answer, so its files are read), and those of the other runtimes.
 
 #![no_main]
 
 use std::cell::RefCell;
 
+use dunlin::containers::runtime::files::Files;
 use dunlin::containers::{Config, Containers, Update};
 use dunlin_fuzz::{Machine, check, moment, readings, rows, with_section};
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +18,9 @@ fuzz_target!(|data: &[u8]| {
     MACHINE.with_borrow_mut(|folder| {
         let readings = readings(data);
         folder.write(&readings[0]);
-        let config = with_section("labels = [\"*\"]", |section| Config::from_section(&section));
+        let config =
+            with_section("labels = [\"*\"]\nenv = [\"*\"]", |section| Config::from_section(&section));
+        let mut runtimes = Files::new(config.clone(), folder.host());
         let mut containers = Containers::new(config, folder.host());
         containers.update(Update::Unavailable);
         for (number, files) in readings.iter().enumerate() {
@@ -28,6 +31,9 @@ fuzz_target!(|data: &[u8]| {
             let mut rows = rows(number);
             let ids: Vec<_> = containers.ids().cloned().collect();
             for id in &ids {
+                if let Some(Ok(metadata)) = containers.want(id).map(|want| runtimes.describe(&want)) {
+                    containers.update(Update::Known(id.clone(), Box::new(metadata)));
+                }
                 let _ = containers.cpu_usage(id);
                 let _ = containers.collect(id, time, at, &mut rows);
             }

@@ -14,7 +14,7 @@ use super::{Described, FilesError, Want, containerd, machine, storage};
 use crate::clock::{Clock, SystemClock};
 use crate::containers::cgroup::Hierarchy;
 use crate::containers::identity::{ContainerId, Runtime};
-use crate::containers::metadata::Metadata;
+use crate::containers::metadata::{Metadata, State};
 use crate::containers::{Config, Update};
 use crate::host::Host;
 use crate::metric::Monotonic;
@@ -33,6 +33,7 @@ const TRIES: u32 = 8;
 pub(super) struct Machine {
     pub(super) config: Config,
     pub(super) host: Host,
+    hierarchy: Option<Hierarchy>,
     /// The tree whose directories tell which cgroups exist.
     cgroups: String,
 }
@@ -41,6 +42,20 @@ impl Machine {
     /// A file of a container's cgroup, or of one in it.
     pub(super) fn cgroup_file(&self, cgroup: &str, name: &str) -> String {
         format!("{}{cgroup}{name}", self.cgroups)
+    }
+
+    /// Whether a container's processes are frozen. `crun` freezes a cgroup of its own making.
+    pub(super) fn is_frozen(&self, cgroup: &str) -> bool {
+        let says = |path: String, word: &str| self.host.read(path).is_ok_and(|text| text.trim() == word);
+        match &self.hierarchy {
+            Some(Hierarchy::V2 { mount }) => ["", "/container"]
+                .iter()
+                .any(|inner| says(format!("{mount}{cgroup}{inner}/cgroup.freeze"), "1")),
+            Some(Hierarchy::V1 { controllers, .. }) => controllers
+                .get("freezer")
+                .is_some_and(|mount| says(format!("{mount}{cgroup}/freezer.state"), "FROZEN")),
+            None => false,
+        }
     }
 }
 
@@ -54,8 +69,9 @@ pub struct Files {
 impl Files {
     /// Of the runtimes of `host`. Nothing is read yet.
     pub fn new(config: Config, host: Host) -> Self {
-        let cgroups = Hierarchy::detect(&host).ok().and_then(|hierarchy| hierarchy.watched());
-        let machine = Machine { config, host, cgroups: cgroups.unwrap_or_default() };
+        let hierarchy = Hierarchy::detect(&host).ok();
+        let cgroups = hierarchy.as_ref().and_then(Hierarchy::watched).unwrap_or_default();
+        let machine = Machine { config, host, hierarchy, cgroups };
         Self { machine, lists: Lists::default() }
     }
 
@@ -77,9 +93,12 @@ impl Files {
         }
     }
 
-    /// Whether its first process is still there, if one is known.
-    fn runs_on(&self, metadata: &Metadata) -> bool {
-        metadata.pid.is_none_or(|pid| self.machine.host.has(format!("/proc/{pid}")))
+    /// Whether the state is still that: of its first process, if one is known, and whether it is frozen.
+    fn is_still_so(&self, want: &Want, metadata: &Metadata) -> bool {
+        let Machine { host, .. } = &self.machine;
+        let is_paused = metadata.state == State::Paused;
+        metadata.pid.is_none_or(|pid| host.has(format!("/proc/{pid}")))
+            && is_paused == self.machine.is_frozen(&want.cgroup)
     }
 
     fn is_there(&self, want: &Want) -> bool {
@@ -191,7 +210,9 @@ impl<F: Fn(Update)> Follower<F> {
         }
         for want in here {
             let Some((_, before)) = self.known.get(&want.id) else { continue };
-            if before.seen.is_current(&self.files.machine.host) && self.files.runs_on(&before.metadata) {
+            if before.seen.is_current(&self.files.machine.host)
+                && self.files.is_still_so(&want, &before.metadata)
+            {
                 continue;
             }
             match self.files.look(&want, true) {

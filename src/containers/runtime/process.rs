@@ -47,6 +47,7 @@ pub(super) fn join(
         None if !is_last => State::Created,
         // containerd keeps the cgroup of a task that has ended until somebody deletes the task.
         None if was_started => State::Exited,
+        Some(_) if machine.is_frozen(&want.cgroup) => State::Paused,
         _ => State::Running,
     };
     metadata.network = match (share.asked, share.own) {

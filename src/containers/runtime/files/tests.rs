@@ -338,6 +338,11 @@ fn what_is_half_written_is_told_when_it_is_whole() {
     // A new name is noticed when the files are compared.
     machine.write(&format!("{folder}/config.json"), &bundle(r#""nerdctl/name": "shop""#, OWN, r#""A=b""#));
     assert_eq!(updates.recv().unwrap(), "shop running");
+    // So is that it stands still, which no file of the runtime tells.
+    for (frozen, expected) in [("1\n", "shop paused"), ("0\n", "shop running")] {
+        machine.write(&format!("sys/fs/cgroup{cgroup}/cgroup.freeze"), frozen);
+        assert_eq!(updates.recv().unwrap(), expected);
+    }
     machine.remove(&format!("sys/fs/cgroup{cgroup}"));
     assert_eq!(updates.recv().unwrap(), "gone");
     drop(wants);

@@ -26,7 +26,7 @@ use std::time::Duration;
 use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
 use dunlin::containers::group::{Group, Groups};
 use dunlin::containers::identity::{ContainerId, Runtime};
-use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, State};
+use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, Owner, State};
 use dunlin::containers::reading::Reading;
 use dunlin::containers::rows::{Identity, SystemCpu, add_rows};
 use dunlin::host::Host;
@@ -122,6 +122,7 @@ fn identity(path: &str) -> Outcome<Identity> {
     let number: usize = path.bytes().map(usize::from).sum();
     let id = ContainerId::parse(&format!("{number:064x}")).ok_or("an id")?;
     let metadata = Metadata {
+        runtime: Runtime::Docker,
         name: path.to_owned().into(),
         image: "registry.example.com/shop/web".into(),
         version: "1.27".into(),
@@ -129,6 +130,8 @@ fn identity(path: &str) -> Outcome<Identity> {
             ("com.docker.compose.project".into(), "shop".into()),
             ("com.docker.compose.service".into(), "web".into()),
         ],
+        env: Vec::new(),
+        owner: Owner::default(),
         state: State::Running,
         pid: None,
         exit_code: 0,

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::containers::runtime::Askers;
+use crate::containers::runtime::files::{self, Files};
 use crate::containers::{self, Containers, OtherCgroups};
 use crate::host::Host;
 use crate::metric::{Tags, Text};
@@ -149,6 +151,7 @@ struct RuntimeFeed {
     host: Host,
     watch: Option<OwnedFd>,
     wants: tokio::sync::mpsc::UnboundedReceiver<containers::ContainerId>,
+    file_wants: std::sync::mpsc::Receiver<containers::runtime::Want>,
     updates: std::sync::mpsc::Sender<containers::Update>,
 }
 
@@ -161,9 +164,11 @@ impl Feed {
         let others = OtherCgroups::new(config, host, base.clone());
         let watch = containers.watch();
         let (told, updates) = std::sync::mpsc::channel();
-        let (wants, wanted) = tokio::sync::mpsc::unbounded_channel();
-        let runtime =
-            RuntimeFeed { config: config.clone(), host: host.clone(), watch, wants: wanted, updates: told };
+        let (docker, wants) = tokio::sync::mpsc::unbounded_channel();
+        let (files, file_wants) = std::sync::mpsc::channel();
+        let (config, host) = (config.clone(), host.clone());
+        let runtime = RuntimeFeed { config, host, watch, wants, file_wants, updates: told };
+        let wants = Askers { docker, files };
         Self {
             for_sampler: Some(ContainerFeed { containers, updates, wants, others }),
             runtime: Some(runtime),
@@ -180,6 +185,13 @@ impl RuntimeFeed {
             let _ = updates.send(update);
             wake.containers();
         };
+        let files = Files::new(self.config.clone(), self.host.clone());
+        let (wants, told) = (self.file_wants, tell.clone());
+        // It ends when the sampler does. A file that hangs holds up nothing but names.
+        let reading = std::thread::Builder::new().name("runtimes".into());
+        if let Err(error) = reading.spawn(move || files::follow(files, &wants, told)) {
+            tracing::warn!(%error, "only Docker's containers are named");
+        }
         tasks.spawn(containers::runtime::docker::follow(self.config, self.host, self.wants, tell));
         #[expect(
             deprecated,

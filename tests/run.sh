@@ -36,6 +36,12 @@ need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
+need containerd containerd containerd
+need containerd ctr containerd
+need containerd busybox busybox-static
+need podman podman podman
+need podman conmon conmon
+need podman runc runc
 need iostat iostat sysstat
 need image update-ca-certificates ca-certificates
 need netns ip iproute2

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use dunlin::containers::group::Group;
+use dunlin::containers::runtime::files::Files;
 use dunlin::containers::{Config, Containers, Update};
 use dunlin_fuzz::{Machine, check, moment, readings, rows, with_section};
 use libfuzzer_sys::fuzz_target;
@@ -19,8 +20,9 @@ fuzz_target!(|data: &[u8]| {
         let readings = readings(data);
         folder.write(&readings[0]);
         let groups: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
-        let text = format!("labels = [\"*\"]\ngroups = {groups:?}\nfilesystem.enabled = false");
+        let text = format!("labels = [\"*\"]\nenv = [\"*\"]\ngroups = {groups:?}\nfilesystem.enabled = false");
         let config = with_section(&text, |section| Config::from_section(&section));
+        let mut runtimes = Files::new(config.clone(), folder.host());
         let mut containers = Containers::new(config, folder.host());
         containers.update(Update::Unavailable);
         for (number, files) in readings.iter().enumerate() {

@@ -18,6 +18,9 @@ pub struct Config {
     /// Patterns of the labels that become tags; none by default, since labels may be many, large or
     /// secret.
     pub labels: Vec<WildMatch>,
+    /// Patterns of the variables of their environments that become tags; none by default, since
+    /// passwords are handed over this way.
+    pub env: Vec<WildMatch>,
     /// Control groups that are measured although they are no containers.
     pub cgroups: Vec<CgroupPattern>,
     /// What is read besides the default.
@@ -26,6 +29,8 @@ pub struct Config {
     pub filesystem: FilesystemConfig,
     /// Where Docker is.
     pub docker: DockerConfig,
+    /// Where the other runtimes keep their files.
+    pub places: Places,
 }
 
 /// `[containers.docker]`. Both are paths of the watched machine, below its root.
@@ -37,8 +42,31 @@ pub struct DockerConfig {
     pub data_root: String,
 }
 
+/// Where runtimes that are not asked keep their files. All are paths of the watched machine, below its
+/// root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `[containers.containerd]`: its `state` folder.
+    pub containerd_state: String,
+    /// `[containers.storage]`, of Podman and CRI-O: what outlives a boot,
+    pub storage: String,
+    /// and what does not.
+    pub storage_run: String,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let [containerd_state, storage, storage_run] =
+            [CONTAINERD_STATE, STORAGE, STORAGE_RUN].map(str::to_owned);
+        Self { containerd_state, storage, storage_run }
+    }
+}
+
 const SOCKET: &str = "/var/run/docker.sock";
 const DATA_ROOT: &str = "/var/lib/docker";
+const CONTAINERD_STATE: &str = "/run/containerd";
+const STORAGE: &str = "/var/lib/containers/storage";
+const STORAGE_RUN: &str = "/run/containers/storage";
 
 impl Default for Config {
     fn default() -> Self {
@@ -46,10 +74,12 @@ impl Default for Config {
             enabled: true,
             runtimes: Runtime::ALL.to_vec(),
             labels: Vec::new(),
+            env: Vec::new(),
             cgroups: Vec::new(),
             groups: Groups::default(),
             filesystem: FilesystemConfig::default(),
             docker: DockerConfig { socket: SOCKET.to_owned(), data_root: DATA_ROOT.to_owned() },
+            places: Places::default(),
         }
     }
 }
@@ -85,11 +115,15 @@ impl Config {
             let pattern = CgroupPattern::parse(text);
             pattern.map_err(|error| section.mistake("cgroups", format!("{text:?} {error}"))).ok()
         };
+        let patterns = |key| section.texts(key, &[]).iter().map(|pattern| WildMatch::new(pattern)).collect();
         let docker = section.section("docker");
+        let containerd = section.section("containerd");
+        let storage = section.section("storage");
         let config = Self {
             enabled: section.truth("enabled", defaults.enabled),
             runtimes: section.texts("runtimes", &names).iter().filter_map(runtime).collect(),
-            labels: section.texts("labels", &[]).iter().map(|pattern| WildMatch::new(pattern)).collect(),
+            labels: patterns("labels"),
+            env: patterns("env"),
             cgroups: section.texts("cgroups", &[]).iter().filter_map(cgroup).collect(),
             groups: section.texts("groups", &[]).iter().filter_map(group).collect(),
             filesystem: FilesystemConfig::from_section(section.section("filesystem")),
@@ -97,8 +131,15 @@ impl Config {
                 socket: path(&docker, "socket", SOCKET),
                 data_root: path(&docker, "data_root", DATA_ROOT),
             },
+            places: Places {
+                containerd_state: path(&containerd, "state", CONTAINERD_STATE),
+                storage: path(&storage, "graphroot", STORAGE),
+                storage_run: path(&storage, "runroot", STORAGE_RUN),
+            },
         };
         docker.finish();
+        containerd.finish();
+        storage.finish();
         config
     }
 }

@@ -19,6 +19,7 @@ use std::os::fd::OwnedFd;
 use self::notices::{Step, plan};
 pub(super) use self::watch::Watch;
 use super::identity::{ContainerId, Runtime, identify, may_hold_containers};
+use super::runtime::containerd;
 use crate::host::{Host, HostError};
 
 /// A walk that has seen so many directories goes no further: the kernel's own limit of cgroups is of
@@ -48,12 +49,14 @@ pub(super) struct Discovery {
     top: String,
     watch: Option<Watch>,
     containers: BTreeMap<ContainerId, Place>,
+    /// Who they are whose path does not tell.
+    bundles: containerd::Cgroups,
     was_walked: bool,
 }
 
 impl Discovery {
     /// Watches the cgroup tree whose mount point is `top`. Nothing is looked at yet.
-    pub(super) fn new(host: Host, top: String) -> Self {
+    pub(super) fn new(host: Host, top: String, bundles: containerd::Cgroups) -> Self {
         let watch = match Watch::new() {
             Ok(watch) => Some(watch),
             Err(error) => {
@@ -64,7 +67,7 @@ impl Discovery {
                 None
             }
         };
-        Self { host, top, watch, containers: BTreeMap::new(), was_walked: false }
+        Self { host, top, watch, containers: BTreeMap::new(), bundles, was_walked: false }
     }
 
     /// What becomes readable when something happened.
@@ -101,19 +104,26 @@ impl Discovery {
 
     /// A directory appeared: a container, or something to look into.
     fn came(&mut self, path: String, found: &mut Vec<Found>) {
+        // The bundle is there before the cgroup is.
+        self.bundles.refresh(&self.host);
         let mut waiting = vec![path];
         let mut left = MOST_DIRECTORIES;
         while let Some(path) = waiting.pop()
             && left > 0
         {
             left -= 1;
-            if let Some((runtime, id)) = identify(&path) {
+            if let Some((runtime, id)) = self.identify(&path) {
                 self.arrive(id, runtime, path, found);
             } else if may_hold_containers(&path) {
                 let inside = self.enter(&path).unwrap_or_default();
                 waiting.extend(inside.into_iter().rev());
             }
         }
+    }
+
+    /// The container whose cgroup that is: containerd knows its own, whatever the path looks like.
+    fn identify(&self, path: &str) -> Option<(Runtime, ContainerId)> {
+        self.bundles.find(path).or_else(|| identify(path))
     }
 
     /// A directory is gone, with all that was below it.
@@ -132,13 +142,14 @@ impl Discovery {
 
     /// Looks at the whole tree and compares.
     fn walk(&mut self, found: &mut Vec<Found>) {
+        self.bundles.refresh(&self.host);
         let mut seen = BTreeMap::new();
         let mut entered = BTreeSet::new();
         let mut unseen = Vec::new();
         let mut waiting = vec![String::new()];
         let mut left = MOST_DIRECTORIES;
         while let Some(path) = waiting.pop() {
-            if let Some((runtime, id)) = identify(&path) {
+            if let Some((runtime, id)) = self.identify(&path) {
                 seen.entry(id).or_insert((runtime, path));
             } else if left == 0 {
                 unseen.push(path);

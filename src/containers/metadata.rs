@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
-use super::identity::ContainerId;
+use super::identity::{ContainerId, Runtime};
 use crate::metric::{Text, UnixNanos};
 
 /// How many bytes of text one container may make its rows carry.
@@ -17,6 +17,8 @@ const MOST_TEXT: usize = 64 << 10;
 /// What a runtime says of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
+    /// Who says it.
+    pub runtime: Runtime,
     /// Its name, without Docker's leading slash.
     pub name: Text,
     /// The image it was made from, without the tag.
@@ -25,6 +27,10 @@ pub struct Metadata {
     pub version: Text,
     /// Those labels that the configuration lets through, by key.
     pub labels: Vec<(Text, Text)>,
+    /// Those variables of its environment that the configuration lets through, by name.
+    pub env: Vec<(Text, Text)>,
+    /// Where it belongs, as far as its runtime has that.
+    pub owner: Owner,
     /// Whether it runs.
     pub state: State,
     /// Its first process, as the host numbers it; none while it does not run.
@@ -60,10 +66,13 @@ impl Metadata {
         let mut budget = TextBudget::default();
         let (image, version) = split_image(image);
         Self {
+            runtime: Runtime::Docker,
             name: budget.cut(name),
             image: budget.cut(image),
             version: budget.cut(version),
             labels: budget.labels(labels, allowed),
+            env: Vec::new(),
+            owner: Owner::default(),
             state: State::Running,
             pid: None,
             exit_code: 0,
@@ -94,6 +103,17 @@ impl Metadata {
     pub fn nameless(id: &ContainerId) -> Self {
         Self { version: Text::of(""), ..Self::brief(id.short(), "", [], &[]) }
     }
+}
+
+/// Where a container belongs; none where its runtime knows no such thing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// The Kubernetes pod.
+    pub pod: Option<Text>,
+    /// The pod's namespace.
+    pub pod_namespace: Option<Text>,
+    /// containerd's own namespace, a list of names.
+    pub containerd_namespace: Option<Text>,
 }
 
 /// Where a container is in its life, in Docker's words.
@@ -178,6 +198,16 @@ impl NetworkMode {
     /// for it. The host's are in `net`, another container's are reported by that one.
     pub fn is_own(&self) -> bool {
         matches!(self, Self::Own(_))
+    }
+
+    /// As Docker writes it; none for a network of its own of which no more is known.
+    pub fn text(&self) -> Option<Text> {
+        match self {
+            Self::Own(kind) => Some(kind.clone()).filter(|kind| !kind.is_empty()),
+            Self::Host => Some(Text::of("host")),
+            Self::None => Some(Text::of("none")),
+            Self::Container(id) => Some(format!("container:{id}").into()),
+        }
     }
 }
 
@@ -264,6 +294,15 @@ impl TextBudget {
         }
         kept.sort_unstable();
         kept
+    }
+
+    /// Those variables of an environment (`NAME=value`) that one of the patterns lets through.
+    pub fn env<'e>(
+        &mut self,
+        env: impl IntoIterator<Item = &'e str>,
+        allowed: &[WildMatch],
+    ) -> Vec<(Text, Text)> {
+        self.labels(env.into_iter().filter_map(|variable| variable.split_once('=')), allowed)
     }
 }
 

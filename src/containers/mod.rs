@@ -23,6 +23,7 @@ mod processes;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
+pub mod spec;
 mod target;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::config::{Config, DockerConfig};
+pub use self::config::{Config, DockerConfig, Places};
 pub use self::events::Action;
 pub use self::identity::{ContainerId, Runtime};
 pub use self::metadata::{Engine, Metadata};
@@ -42,7 +43,8 @@ use self::discovery::{Discovery, Found};
 use self::events::Chronicle;
 use self::filesystem::Filesystems;
 use self::rows::SystemCpu;
-use self::runtime::docker_files;
+use self::runtime::{Want, containerd, docker_files};
+use self::spec::Spec;
 use self::target::{Cgroup, Surroundings, Target};
 use crate::host::Host;
 use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
@@ -160,16 +162,28 @@ impl Containers {
     }
 
     /// Those whose rows wait for the runtime's word.
-    pub fn unnamed(&self) -> impl Iterator<Item = &ContainerId> {
+    pub fn unnamed(&self) -> impl Iterator<Item = Want> {
         let gone = self.departed.iter().filter(|target| target.holds());
-        self.targets.values().chain(gone).filter(|target| target.is_waiting()).map(Target::id)
+        self.targets.values().chain(gone).filter(|target| target.is_waiting()).map(Target::want)
+    }
+
+    /// What to ask a runtime for, to name a container that is there.
+    pub fn want(&self, id: &ContainerId) -> Option<Want> {
+        self.targets.get(id).map(Target::want)
+    }
+
+    /// What a container that is there may use.
+    pub fn spec(&self, id: &ContainerId) -> Option<Spec> {
+        self.targets.get(id)?.spec(&self.host)
     }
 
     /// Takes in what the runtime said.
     pub fn update(&mut self, update: Update) {
         match update {
             Update::Known(id, metadata) => {
-                self.runtime_is_away = false;
+                if metadata.runtime == Runtime::Docker {
+                    self.runtime_is_away = false;
+                }
                 self.learn(&id, &Arc::from(metadata));
             }
             Update::Engine(engine) => {
@@ -279,18 +293,17 @@ impl Containers {
     fn find_hierarchy(&mut self) -> Result<(), cgroup::HierarchyError> {
         let hierarchy = Hierarchy::detect(&self.host)?;
         if let Some(top) = hierarchy.watched() {
-            self.discovery = Some(Discovery::new(self.host.clone(), top));
+            let bundles = containerd::Cgroups::new(&self.config.places.containerd_state);
+            self.discovery = Some(Discovery::new(self.host.clone(), top, bundles));
         }
         self.hierarchy = Some(Arc::new(hierarchy));
         Ok(())
     }
 
-    /// Only Docker's containers are handled so far; others are recognised, so as not to be taken for
-    /// Docker's.
     fn change(&mut self, found: Found) -> Option<Change> {
         match found {
             Found::Came(id, runtime, path) => {
-                if runtime != Runtime::Docker || !self.config.wants(runtime) {
+                if !self.config.wants(runtime) {
                     return None;
                 }
                 let hierarchy = self.hierarchy.clone()?;
@@ -339,7 +352,7 @@ impl Containers {
             || self.departed.iter().any(|target| target.id() == id)
             || before.as_ref().is_some_and(|before| before.state.is_alive());
         if was_seen && metadata.has_ended() && !before.is_some_and(|before| before.tells_end_of(metadata)) {
-            self.endings.push(Target::ended(id.clone(), Runtime::Docker, metadata.clone()));
+            self.endings.push(Target::ended(id.clone(), metadata.clone()));
         }
         for target in target.into_iter().chain(self.departed.iter_mut().filter(|target| target.id() == id)) {
             target.learn(metadata.clone());
@@ -354,15 +367,16 @@ impl Containers {
         if let Some(usage) = self.filesystems.as_ref().and_then(|filesystems| filesystems.latest(id)) {
             target.add_filesystem(&usage, self.now, rows);
         }
+        target.add_spec(&self.host, self.now, rows);
         self.targets.insert(id.clone(), target);
     }
 
-    /// Reads the runtime's files for a container that the runtime itself has not named in time.
+    /// Reads Docker's files for a container that the engine itself has not named in time.
     fn seek_name(&self, target: &mut Target) {
         let has_waited = self.now.since(target.appeared()) >= PATIENCE;
-        if target.is_waiting() && (self.runtime_is_away || has_waited) {
-            let data_root = &self.config.docker.data_root;
-            match docker_files::read(&self.host, data_root, target.id(), &self.config.labels) {
+        let is_dockers = target.runtime() == Runtime::Docker;
+        if is_dockers && target.is_waiting() && (self.runtime_is_away || has_waited) {
+            match docker_files::read(&self.host, &self.config, target.id()) {
                 Ok(metadata) => target.learn_from_files(metadata, self.runtime_is_away),
                 Err(error) => tracing::debug!(%error, "a container is not named by files either"),
             }

@@ -16,6 +16,7 @@ mod system;
 pub use self::series::Identity;
 pub use self::system::SystemCpu;
 
+use super::identity::Runtime;
 use super::metadata::Metadata;
 use super::reading::{BlockDevice, Cpu, Memory, Operations, Reading, Traffic};
 use crate::host::counter;
@@ -203,12 +204,15 @@ fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
 
 /// Adds what the runtime says of the container's state at that moment.
 pub fn add_state_rows(identity: &Identity, metadata: &Metadata, at: UnixNanos, rows: &mut Rows) {
+    // Files do not tell how a container ended.
+    let is_told = metadata.runtime == Runtime::Docker;
+    let counts_restarts = is_told || metadata.runtime == Runtime::Crio;
     let fields = identity
         .fields(8)
-        .with("oomkilled", metadata.oom_killed)
-        .with("pid", u64::from(metadata.pid.unwrap_or(0)))
-        .with("exitcode", metadata.exit_code)
-        .with("restart_count", metadata.restart_count)
+        .with("oomkilled", is_told.then_some(metadata.oom_killed))
+        .with("pid", metadata.pid.or(is_told.then_some(0)).map(u64::from))
+        .with("exitcode", is_told.then_some(metadata.exit_code))
+        .with("restart_count", counts_restarts.then_some(metadata.restart_count))
         .with("started_at", metadata.started_at.map(|started| started.0))
         .with("finished_at", metadata.finished_at.map(|finished| finished.0))
         .with("uptime_ns", uptime_ns(metadata, at));

@@ -12,11 +12,13 @@ use super::cgroup::{CgroupReader, Hierarchy};
 use super::events::Counted;
 use super::filesystem;
 use super::group::Groups;
-use super::identity::{ContainerId, Runtime};
+use super::identity::{ContainerId, Runtime, lies_in};
 use super::metadata::{Engine, Metadata, State};
 use super::processes::{self, Figures};
 use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
+use super::runtime::Want;
+use super::spec::{self, Spec};
 use crate::host::Host;
 use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
@@ -92,6 +94,7 @@ pub(super) struct Target {
     identity: Option<Identity>,
     held: VecDeque<Held>,
     before: Option<Held>,
+    spec: spec::Told,
 }
 
 impl Target {
@@ -101,7 +104,8 @@ impl Target {
     }
 
     /// A container of which nothing is left but how it ended.
-    pub(super) fn ended(id: ContainerId, runtime: Runtime, metadata: Arc<Metadata>) -> Self {
+    pub(super) fn ended(id: ContainerId, metadata: Arc<Metadata>) -> Self {
+        let runtime = metadata.runtime;
         Self { metadata: Some(metadata), ..Self::of(id, runtime) }
     }
 
@@ -118,6 +122,7 @@ impl Target {
             identity: None,
             held: VecDeque::new(),
             before: None,
+            spec: spec::Told::default(),
         }
     }
 
@@ -131,6 +136,16 @@ impl Target {
 
     pub(super) fn cgroup_path(&self) -> Option<&str> {
         self.cgroup.as_ref().map(|cgroup| cgroup.path.as_str())
+    }
+
+    pub(super) fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
+    /// What to ask its runtime for.
+    pub(super) fn want(&self) -> Want {
+        let cgroup = self.cgroup.as_ref().map(|cgroup| cgroup.path.clone()).unwrap_or_default();
+        Want { id: self.id.clone(), runtime: self.runtime, cgroup }
     }
 
     pub(super) fn appeared(&self) -> Monotonic {
@@ -163,6 +178,7 @@ impl Target {
             self.metadata = Some(metadata);
             self.pid = None;
             self.identity = None;
+            self.spec.renew();
         }
     }
 
@@ -294,6 +310,24 @@ impl Target {
         }
     }
 
+    /// What it may use, while it has a cgroup.
+    pub(super) fn spec(&self, host: &Host) -> Option<Spec> {
+        let Cgroup { hierarchy, path, .. } = self.cgroup.as_ref()?;
+        let said = self.metadata.as_ref().map(|metadata| metadata.limits.clone()).unwrap_or_default();
+        Some(Spec::read(host, hierarchy, path, &said))
+    }
+
+    /// Adds a row of what it may use, if it is time for one and its name is known.
+    pub(super) fn add_spec(&mut self, host: &Host, now: Monotonic, rows: &mut Rows) {
+        if self.spec.is_due(now)
+            && !self.is_waiting()
+            && let Some(spec) = self.spec(host)
+            && let (Some(identity), Some(metadata)) = (&self.identity, &self.metadata)
+        {
+            self.spec.add_row(identity, metadata, &spec, now, rows);
+        }
+    }
+
     /// Adds the one row that says how it ended.
     pub(super) fn add_end(&mut self, around: &Surroundings<'_>, rows: &mut Rows) {
         if let Some(metadata) = &self.metadata {
@@ -311,11 +345,19 @@ impl Target {
     pub(super) fn process(&mut self, host: &Host) -> Option<u32> {
         if self.pid.is_none()
             && let Some(pid) = self.metadata.as_ref().and_then(|metadata| metadata.pid)
-            && host.read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(self.id.as_str()))
+            && host.read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| self.is_in(&text))
         {
             self.pid = Some(pid);
         }
         self.pid.or_else(|| self.cgroup.as_mut()?.reader.first_pid(host))
+    }
+
+    /// Whether a process is in this container, by its `/proc/PID/cgroup`.
+    fn is_in(&self, cgroup_file: &str) -> bool {
+        match &self.cgroup {
+            Some(cgroup) if !self.id.is_full() => lies_in(cgroup_file, &cgroup.path),
+            _ => cgroup_file.contains(self.id.as_str()),
+        }
     }
 
     /// Whether its network is not its own, and so is not reported for it. Where the runtime did not say,

@@ -136,7 +136,7 @@ fn a_reading_waits_for_its_name_and_keeps_its_time() {
     let mut machine = Machine::new();
     machine.start(WEB, 5);
     assert_eq!(machine.collect(WEB, 5), [""; 0]);
-    assert_eq!(machine.containers.unnamed().collect::<Vec<_>>(), [&id(WEB)]);
+    assert_eq!(machine.containers.unnamed().map(|want| want.id).collect::<Vec<_>>(), [id(WEB)]);
     assert_eq!(machine.release(5), [""; 0]);
     machine.know(WEB, metadata("web", State::Running));
     assert_eq!(machine.containers.unnamed().count(), 0);
@@ -210,7 +210,7 @@ fn one_that_went_before_it_was_named_gets_its_name() {
     machine.collect(WEB, 5);
     machine.end(WEB, 5);
     assert_eq!(machine.release(5), [""; 0]);
-    assert_eq!(machine.containers.unnamed().collect::<Vec<_>>(), [&id(WEB)]);
+    assert_eq!(machine.containers.unnamed().map(|want| want.id).collect::<Vec<_>>(), [id(WEB)]);
     let ended = Metadata { exit_code: 3, finished_at: Some(UnixNanos(6)), ..*metadata("web", State::Exited) };
     machine.know(WEB, Box::new(ended));
     machine.containers.update(Update::Gone(id(WEB)));

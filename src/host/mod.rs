@@ -10,11 +10,13 @@ mod large;
 pub mod mountinfo;
 mod network;
 pub mod process;
+mod regular;
 pub mod text;
 pub mod topology;
 mod tree;
 mod walk;
 
+pub use self::regular::Stamp;
 pub use self::walk::{Walk, Walked};
 
 use std::fs::File;

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
-
 use super::housekeeping::{Housekeeping, Rule};
 use super::part::{Part, Pass};
 use crate::collectors::{CollectError, Outcome};
+use crate::containers::runtime::Askers;
 use crate::containers::{Change, ContainerId, Containers, Update};
 use crate::metric::{Monotonic, Rows};
 
@@ -21,7 +20,7 @@ pub(super) struct ContainerPart {
     /// What the runtimes' tasks said.
     updates: Receiver<Update>,
     /// Whom they are to be asked about.
-    wants: UnboundedSender<ContainerId>,
+    wants: Askers,
     rule: Rule,
     longest_power: u32,
     states: HashMap<ContainerId, Housekeeping>,
@@ -34,7 +33,7 @@ impl ContainerPart {
     pub(super) fn new(
         containers: Containers,
         updates: Receiver<Update>,
-        wants: UnboundedSender<ContainerId>,
+        wants: Askers,
         rule: Rule,
         longest_power: u32,
     ) -> Self {
@@ -53,8 +52,9 @@ impl ContainerPart {
             match change {
                 Change::Appeared(id) => {
                     self.states.insert(id.clone(), Housekeeping::default());
-                    // Without a runtime's task there is nobody to ask, and its files have to do.
-                    let _ = self.wants.send(id.clone());
+                    if let Some(want) = self.containers.want(&id) {
+                        self.wants.ask(want);
+                    }
                     self.starting.insert(id.clone());
                     new.push(id);
                 }
@@ -125,8 +125,8 @@ impl Part for ContainerPart {
         }
         self.containers.release(rows);
         if !pass.between_ticks {
-            for id in self.containers.unnamed() {
-                let _ = self.wants.send(id.clone());
+            for want in self.containers.unnamed() {
+                self.wants.ask(want);
             }
         }
         Ok(Outcome::Read)

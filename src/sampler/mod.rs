@@ -21,7 +21,8 @@ pub use housekeeping::Rule;
 
 use crate::clock::Clock;
 use crate::collectors::Named;
-use crate::containers::{ContainerId, Containers, OtherCgroups, Update};
+use crate::containers::runtime::Askers;
+use crate::containers::{Containers, OtherCgroups, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
 use crate::self_metrics::{self, AgentCounts, Requests};
@@ -83,7 +84,7 @@ pub struct ContainerFeed {
     /// What their runtimes say.
     pub updates: Receiver<Update>,
     /// Whom the runtimes are to be asked about.
-    pub wants: tokio::sync::mpsc::UnboundedSender<ContainerId>,
+    pub wants: Askers,
     /// The control groups that are measured beside them.
     pub others: Option<OtherCgroups>,
 }

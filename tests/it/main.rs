@@ -62,6 +62,8 @@ mod proxy;
 mod quickstart;
 /// Rows that are sent again: into an emptied database, and after they were refused.
 mod replay;
+/// Docker, containerd and Podman beside each other: names, what they may use, one of them away.
+mod runtimes;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
 /// A spool file that is damaged, and what `dunlin spool` shows.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Discovery, Found};
 use crate::containers::identity::{ContainerId, Runtime};
+use crate::containers::runtime::containerd::Cgroups;
 use crate::host::Host;
 
 const TOP: &str = "/sys/fs/cgroup";
@@ -21,7 +22,8 @@ impl Tree {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("sys/fs/cgroup")).unwrap();
-        let discovery = Discovery::new(Host::new(folder.path()), TOP.to_owned());
+        let discovery =
+            Discovery::new(Host::new(folder.path()), TOP.to_owned(), Cgroups::new("/run/containerd"));
         Self { folder, discovery }
     }
 
@@ -66,6 +68,25 @@ fn who_is_there_at_the_start_is_found() {
     tree.make("dev-hugepages.mount/C");
     std::fs::write(tree.path("docker/cgroup.procs"), "").unwrap();
     tree.check(&[came('a', "/docker/A"), came('b', "/system.slice/docker-B.scope")]);
+}
+
+#[test]
+fn a_container_that_only_its_bundle_names_comes_and_goes() {
+    let mut tree = Tree::new();
+    tree.check(&[]);
+    let bundle = "run/containerd/io.containerd.runtime.v2.task/default/web";
+    let bundle = tree.folder.path().join(bundle);
+    std::fs::create_dir_all(&bundle).unwrap();
+    let json = r#"{"ociVersion": "1.1.0", "linux": {"cgroupsPath": "/default/web"}}"#;
+    std::fs::write(bundle.join("config.json"), json).unwrap();
+    tree.make("default/web/inner/B");
+    let web = ContainerId::named("default", "web").unwrap();
+    tree.check(&[Found::Came(web.clone(), Runtime::Containerd, "/default/web".into())]);
+    // What another container of that name makes in its own cgroup is none.
+    tree.make("default/web/inner/A");
+    tree.check(&[]);
+    tree.remove("default/web");
+    tree.check(&[Found::Went(web)]);
 }
 
 #[test]
@@ -188,7 +209,8 @@ fn without_inotify_a_walk_finds_them() {
 #[test]
 fn a_tree_that_is_not_there_yet_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let mut discovery = Discovery::new(Host::new(folder.path()), TOP.to_owned());
+    let mut discovery =
+        Discovery::new(Host::new(folder.path()), TOP.to_owned(), Cgroups::new("/run/containerd"));
     assert_eq!(discovery.changes(false), []);
     let docker = folder.path().join("sys/fs/cgroup/docker");
     std::fs::create_dir_all(docker.join(id('a').as_str())).unwrap();
@@ -225,7 +247,7 @@ fn the_kernels_own_tree() {
         return;
     };
     let parent = Path::new(top).join(&name);
-    let mut discovery = Discovery::new(Host::new("/"), top.to_owned());
+    let mut discovery = Discovery::new(Host::new("/"), top.to_owned(), Cgroups::new("/run/containerd"));
     discovery.changes(true);
     let ours = |found: Vec<Found>| -> Vec<Found> {
         let is_ours = |found: &Found| match found {

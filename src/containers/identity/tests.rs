@@ -39,6 +39,12 @@ fn a_container_is_known_by_its_path() {
         ("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope", Runtime::Podman),
         ("/kubepods.slice/kubepods-pod1.slice/crio-ID.scope", Runtime::Crio),
         ("/kubepods/besteffort/pod0e8c/crio-ID", Runtime::Crio),
+        ("/libpod_parent/ID/libpod-ID", Runtime::Podman),
+        ("/machine.slice/machine-libpod_pod_ID.slice/libpod-ID.scope", Runtime::Podman),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_ID.slice/libpod-ID.scope",
+            Runtime::Podman,
+        ),
     ] {
         check(path, Some(runtime));
         assert!(!may_hold_containers(&path.replace("ID", ID)), "{path}");
@@ -72,6 +78,23 @@ fn what_is_no_container() {
         "/other-ID.scope",
         "/a.slice:other:ID",
         "/docker/é",
+        "/libpod_parent/ID",
+        "/libpod_parent/libpod-ID/container",
+        "/lxc",
+        "/lxc/web/init.scope",
+        "/lxc.monitor.web",
+        "/lxc.payload",
+        "/lxc.payload.web/system.slice",
+        "/shop/lxc/web",
+        "/machine.slice",
+        "/machine.slice/machine-web.scope/payload",
+        "/machine.slice/machine-qemu\\x2d1\\x2dwin.scope",
+        "/machine.slice/machine-lxc\\x2d1\\x2dweb.scope",
+        "/machine.slice/machine-a\\x2fb.scope",
+        "/machine.slice/machine-\\x2.scope",
+        "/machine.slice/machine-\\xff.scope",
+        "/system.slice/machine-web.scope",
+        "/system.slice/systemd-nspawn@.service",
     ] {
         check(path, None);
     }
@@ -90,6 +113,36 @@ fn mounts_and_containers_are_not_entered() {
         ("/machine.slice/libpod-ID.scope/container", false),
     ] {
         assert_eq!(may_hold_containers(&path.replace("ID", ID)), expected, "{path}");
+    }
+}
+
+#[test]
+fn lxc_and_nspawn_have_names() {
+    for (path, runtime, name) in [
+        ("/lxc/web", Runtime::Lxc, "web"),
+        ("/lxc/100", Runtime::Lxc, "100"),
+        ("/lxc.payload.web", Runtime::Lxc, "web"),
+        ("/lxc.payload/web", Runtime::Lxc, "web"),
+        ("/user.slice/user-1000.slice/session-1.scope/lxc.payload.a.b", Runtime::Lxc, "a.b"),
+        ("/machine.slice/machine-web.scope", Runtime::Nspawn, "web"),
+        (r"/machine.slice/machine-my\x2dweb\x40\xc3\xa9.scope", Runtime::Nspawn, "my-web@é"),
+        (r"/machine.slice/systemd-nspawn@my\x2dweb.service", Runtime::Nspawn, "my-web"),
+        ("/system.slice/systemd-nspawn@web.service", Runtime::Nspawn, "web"),
+    ] {
+        let id = ContainerId::named(runtime.name(), name).unwrap();
+        assert_eq!(identify(path), Some((runtime, id)), "{path}");
+        assert!(!may_hold_containers(path), "{path}");
+    }
+}
+
+#[test]
+fn the_same_name_twice_is_two_containers() {
+    let [lxc, other] = ["lxc", "default"].map(|scope| ContainerId::named(scope, "web").unwrap());
+    assert_ne!(lxc, other);
+    assert_eq!((lxc.as_str(), lxc.short(), other.scope()), ("web", "web", "default"));
+    assert_eq!(ContainerId::named("default", ID), ContainerId::parse(ID));
+    for name in ["", ".", "..", "a/b", "a\nb", &"x".repeat(256)] {
+        assert_eq!(ContainerId::named("default", name), None, "{name:?}");
     }
 }
 

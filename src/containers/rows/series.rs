@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use crate::containers::identity::{ContainerId, Runtime};
-use crate::containers::metadata::{Engine, Metadata};
+use crate::containers::metadata::{Engine, Metadata, Owner};
 use crate::containers::reading::{Resource, Stalled};
 use crate::metric::{Fields, Tags, Text};
 
@@ -13,16 +13,24 @@ const MOST_KEPT: usize = 64;
 
 /// The names of the measurements.
 #[derive(Debug)]
-pub(super) struct Names {
-    pub(super) cpu: &'static str,
-    pub(super) memory: &'static str,
-    pub(super) network: &'static str,
-    pub(super) block_io: &'static str,
-    pub(super) pids: &'static str,
-    pub(super) pressure: &'static str,
-    pub(super) hugetlb: &'static str,
-    pub(super) numa: &'static str,
-    pub(super) cpuset: &'static str,
+pub(in crate::containers) struct Names {
+    pub(in crate::containers) cpu: &'static str,
+    pub(in crate::containers) memory: &'static str,
+    pub(in crate::containers) network: &'static str,
+    pub(in crate::containers) block_io: &'static str,
+    pub(in crate::containers) pids: &'static str,
+    pub(in crate::containers) pressure: &'static str,
+    pub(in crate::containers) hugetlb: &'static str,
+    pub(in crate::containers) numa: &'static str,
+    pub(in crate::containers) cpuset: &'static str,
+    pub(in crate::containers) processes: &'static str,
+    pub(in crate::containers) sched: &'static str,
+    pub(in crate::containers) tasks: &'static str,
+    pub(in crate::containers) tcp: &'static str,
+    pub(in crate::containers) tcp6: &'static str,
+    pub(in crate::containers) udp: &'static str,
+    pub(in crate::containers) udp6: &'static str,
+    pub(in crate::containers) netstat: &'static str,
 }
 
 macro_rules! names {
@@ -37,6 +45,14 @@ macro_rules! names {
             hugetlb: concat!($prefix, "hugetlb"),
             numa: concat!($prefix, "numa"),
             cpuset: concat!($prefix, "cpuset"),
+            processes: concat!($prefix, "processes"),
+            sched: concat!($prefix, "sched"),
+            tasks: concat!($prefix, "tasks"),
+            tcp: concat!($prefix, "tcp"),
+            tcp6: concat!($prefix, "tcp6"),
+            udp: concat!($prefix, "udp"),
+            udp6: concat!($prefix, "udp6"),
+            netstat: concat!($prefix, "netstat"),
         }
     };
 }
@@ -47,7 +63,7 @@ static OF_CGROUP: Names = names!("cgroup_");
 /// Whose rows they are.
 #[derive(Debug)]
 pub struct Identity {
-    pub(super) names: &'static Names,
+    pub(in crate::containers) names: &'static Names,
     /// A container's id.
     id: Option<Text>,
     pub(super) tags: Tags,
@@ -71,18 +87,26 @@ impl Identity {
         runtime: Runtime,
         id: &ContainerId,
     ) -> Self {
+        // The version is Docker's: no other runtime is asked for its own.
+        let version = if runtime == Runtime::Docker { engine.version.clone() } else { Text::of("") };
         let own = [
             ("engine_host", engine.host.clone()),
-            ("server_version", engine.version.clone()),
+            ("server_version", version),
             ("container_name", metadata.name.clone()),
             ("container_image", metadata.image.clone()),
             ("container_version", metadata.version.clone()),
             ("container_status", Text::of(metadata.state.name())),
             ("runtime", Text::of(runtime.name())),
         ];
-        let labels = metadata.labels.iter().filter(|(key, _)| !is_taken(key)).cloned();
+        let Owner { pod, pod_namespace, containerd_namespace } = &metadata.owner;
+        let owner =
+            [("pod_name", pod), ("namespace", pod_namespace), ("containerd_namespace", containerd_namespace)];
+        let owner = owner.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        let own = own.into_iter().chain(owner);
+        let labels = metadata.env.iter().chain(&metadata.labels);
+        let labels = labels.filter(|(key, _)| !is_taken(key)).cloned();
         let base = base.iter().map(|(key, value)| (key.clone(), value.clone()));
-        let own = own.into_iter().map(|(key, value)| (Text::of(key), value));
+        let own = own.map(|(key, value)| (Text::of(key), value));
         let tags = Tags::new(labels.chain(base).chain(own));
         Self::of(&OF_CONTAINER, Some(id.as_str().to_owned().into()), tags)
     }

@@ -4,8 +4,7 @@ use super::*;
 use crate::containers::cgroup::{CgroupReader, Hierarchy};
 use crate::containers::group::{Group, Groups};
 use crate::containers::identity::{ContainerId, Runtime};
-use crate::containers::metadata::Engine;
-use crate::containers::metadata::{Health, Limits, NetworkMode, State};
+use crate::containers::metadata::{Engine, Health, Limits, NetworkMode, Owner, State};
 use crate::containers::reading::{Interface, IoCost, MemoryEvents, Pids, Pressure, Resource, Stalled};
 use crate::host::Host;
 use crate::metric::Tags;
@@ -15,6 +14,7 @@ const ID: &str = "4224084a8225f88e93a7e6e2c0e9adf97325bb11e3234d1079fa5978a9058a
 
 fn metadata() -> Metadata {
     Metadata {
+        runtime: Runtime::Docker,
         name: "web".into(),
         image: "nginx".into(),
         version: "1.27".into(),
@@ -24,6 +24,8 @@ fn metadata() -> Metadata {
             ("cpu".into(), "stolen".into()),
             ("container_name".into(), "stolen".into()),
         ],
+        env: Vec::new(),
+        owner: Owner::default(),
         state: State::Running,
         pid: Some(42),
         exit_code: 0,

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use wildmatch::WildMatch;
 
-use crate::containers::identity::ContainerId;
+use crate::containers::Config;
+use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::{
-    Engine, Health, Limits, Metadata, NetworkMode, State, TextBudget, moment, split_image,
+    Engine, Health, Limits, Metadata, NetworkMode, Owner, State, TextBudget, moment, split_image,
 };
 
 /// `GET /info`.
@@ -88,6 +88,7 @@ struct HealthAnswer {
 struct ConfigAnswer {
     image: Option<String>,
     labels: Option<BTreeMap<String, Option<String>>>,
+    env: Option<Vec<String>>,
 }
 
 /// The limits; `hostconfig.json` holds nothing else that is used.
@@ -107,7 +108,7 @@ pub(super) struct HostConfig {
 }
 
 impl Inspected {
-    pub(super) fn into_metadata(self, labels: &[WildMatch]) -> Metadata {
+    pub(super) fn into_metadata(self, allowed: &Config) -> Metadata {
         let mut budget = TextBudget::default();
         let state = self.state.unwrap_or_default();
         let config = self.config.unwrap_or_default();
@@ -117,11 +118,15 @@ impl Inspected {
         let (image, version) = split_image(&image);
         let given = config.labels.unwrap_or_default();
         let given = given.iter().map(|(key, value)| (key.as_str(), value.as_deref().unwrap_or_default()));
+        let env = config.env.unwrap_or_default();
         Metadata {
+            runtime: Runtime::Docker,
             name: budget.cut(name.strip_prefix('/').unwrap_or(&name)),
             image: budget.cut(image),
             version: budget.cut(version),
-            labels: budget.labels(given, labels),
+            labels: budget.labels(given, &allowed.labels),
+            env: budget.env(env.iter().map(String::as_str), &allowed.env),
+            owner: Owner::default(),
             state: state.name(),
             pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
             exit_code: state.exit_code.unwrap_or(0),

@@ -126,7 +126,7 @@ impl<'c> DockerClient<'c> {
     /// What is known of one container; none if there is none of that id.
     pub(super) async fn inspect(&self, id: &ContainerId) -> Result<Option<Metadata>, DockerError> {
         match self.json::<Inspected>(&format!("/containers/{id}/json")).await {
-            Ok(inspected) => Ok(Some(inspected.into_metadata(&self.config.labels))),
+            Ok(inspected) => Ok(Some(inspected.into_metadata(self.config))),
             Err(DockerError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -4,51 +4,30 @@
 //! (network, limits). The engine writes both when it makes a container and the first again at each
 //! change of state, a moment after the container began, so that the state there may lag behind.
 
-use wildmatch::WildMatch;
-
 use super::docker_answer::{HostConfig, Inspected};
+use super::sources::FilesError;
+use crate::containers::Config;
 use crate::containers::identity::ContainerId;
 use crate::containers::metadata::Metadata;
-use crate::host::{Host, HostError};
-
-/// Why the files did not help.
-#[derive(Debug, thiserror::Error)]
-pub enum FilesError {
-    /// A file could not be read.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// A file is not what it should be.
-    #[error("cannot understand {path}: {source}; expected Docker's JSON")]
-    Odd {
-        /// The file.
-        path: String,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
+use crate::host::Host;
 
 /// What is written down of one container.
-pub fn read(
-    host: &Host,
-    data_root: &str,
-    id: &ContainerId,
-    labels: &[WildMatch],
-) -> Result<Metadata, FilesError> {
-    let folder = format!("{data_root}/containers/{id}");
+pub fn read(host: &Host, config: &Config, id: &ContainerId) -> Result<Metadata, FilesError> {
+    let folder = format!("{}/containers/{id}", config.docker.data_root);
     let mut inspected: Inspected = json(host, format!("{folder}/config.v2.json"))?;
     match json::<HostConfig>(host, format!("{folder}/hostconfig.json")) {
         Ok(limits) => inspected.host_config = Some(limits),
         Err(error) => tracing::debug!(%error, "a container's limits are unknown"),
     }
-    Ok(inspected.into_metadata(labels))
+    Ok(inspected.into_metadata(config))
 }
 
 /// What is written down of all containers; what cannot be read is left out.
-pub fn list(host: &Host, data_root: &str, labels: &[WildMatch]) -> Vec<(ContainerId, Metadata)> {
-    let names = host.list(format!("{data_root}/containers")).unwrap_or_default();
+pub fn list(host: &Host, config: &Config) -> Vec<(ContainerId, Metadata)> {
+    let names = host.list(format!("{}/containers", config.docker.data_root)).unwrap_or_default();
     let known = |name: &String| {
         let id = ContainerId::parse(name)?;
-        let metadata = read(host, data_root, &id, labels).ok()?;
+        let metadata = read(host, config, &id).ok()?;
         Some((id, metadata))
     };
     names.iter().filter_map(known).collect()

@@ -137,7 +137,7 @@ fn files_say_what_the_engine_says() {
         let host = Host::new(fixture(machine, "t0"));
         let answers = Host::new("/").read(fixture(machine, "docker-inspect.json")).unwrap();
         let answers: Vec<serde_json::Value> = serde_json::from_str(&answers).unwrap();
-        let listed = docker_files::list(&host, "/var/lib/docker", &config().labels);
+        let listed = docker_files::list(&host, &config());
         assert_eq!(listed.len(), answers.len(), "{machine}");
         for answer in answers {
             let id = ContainerId::parse(answer["Id"].as_str().unwrap()).unwrap();

@@ -7,6 +7,7 @@ mod memory;
 mod on_demand;
 mod processes;
 mod sockets;
+mod spec;
 
 use super::Unit::{Bytes, Count, Microseconds, Nanoseconds, Percent, Unitless, UnixNanoseconds};
 use super::{Field, Measurement};
@@ -31,6 +32,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     sockets::NETSTAT,
     STATUS,
     HEALTH,
+    spec::SPEC,
     filesystem::FILESYSTEM,
     filesystem::VOLUME,
     EVENT,

@@ -156,19 +156,30 @@ impl Docker {
     }
 
     fn import_image(&self) {
-        let bin = self.folder.path().join("image/bin");
-        fs::create_dir_all(&bin).unwrap();
-        let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
-        fs::copy(busybox.expect("busybox-static is installed"), bin.join("busybox")).unwrap();
-        for applet in ["sh", "sleep", "dd", "cat", "true"] {
-            symlink("busybox", bin.join(applet)).unwrap();
-        }
-        let archive = self.folder.path().join("image.tar");
-        let folder = self.folder.path().join("image");
-        let packed = Command::new("tar").arg("-C").arg(folder).arg("-cf").arg(&archive).arg(".").status();
-        assert!(packed.unwrap().success());
+        let archive = archived(&busybox(self.folder.path()));
         self.cli(&["import", archive.to_str().unwrap(), &format!("{}:{}", IMAGE.0, IMAGE.1)]);
     }
+}
+
+/// Makes a root of nothing but busybox in a folder.
+pub(super) fn busybox(folder: &Path) -> PathBuf {
+    let root = folder.join("image");
+    let bin = root.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
+    fs::copy(busybox.expect("busybox-static is installed"), bin.join("busybox")).unwrap();
+    for applet in ["sh", "sleep", "dd", "cat", "true"] {
+        symlink("busybox", bin.join(applet)).unwrap();
+    }
+    root
+}
+
+/// Packs a root, beside it.
+pub(super) fn archived(root: &Path) -> PathBuf {
+    let archive = root.with_extension("tar");
+    let packed = Command::new("tar").arg("-C").arg(root).arg("-cf").arg(&archive).arg(".").status();
+    assert!(packed.unwrap().success());
+    archive
 }
 
 impl Drop for Docker {

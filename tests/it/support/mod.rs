@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 mod collectd;
+mod containerd;
 mod docker;
 mod etsy;
 mod fault_server;
@@ -16,6 +17,7 @@ mod lines;
 mod link;
 mod machine;
 mod nginx;
+mod podman;
 mod process;
 mod statsd;
 mod ticks;
@@ -24,6 +26,7 @@ mod victoria;
 
 pub(crate) use agent::{Account, Agent, Home, binary};
 pub(crate) use collectd::Collectd;
+pub(crate) use containerd::Containerd;
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
 pub(crate) use etsy::Etsy;
 pub(crate) use fault_server::FaultServer;
@@ -35,6 +38,7 @@ pub(crate) use lines::{Line, lines};
 pub(crate) use link::{Link, Weather};
 pub(crate) use machine::Machine;
 pub(crate) use nginx::{Nginx, certificate};
+pub(crate) use podman::Podman;
 pub(crate) use process::{Server, command_in, free_port};
 pub(crate) use statsd::StatsdServer;
 pub(crate) use ticks::{SECOND, gaps, missing, now_nanos, once_each, tick};

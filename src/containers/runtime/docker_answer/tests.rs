@@ -3,21 +3,25 @@
 use wildmatch::WildMatch;
 
 use super::{HostConfig, Inspected, Listed};
-use crate::containers::identity::ContainerId;
-use crate::containers::metadata::{Health, Limits, Metadata, NetworkMode, State};
+use crate::containers::Config;
+use crate::containers::identity::{ContainerId, Runtime};
+use crate::containers::metadata::{Health, Limits, Metadata, NetworkMode, Owner, State};
 use crate::metric::UnixNanos;
 
 const ID: &str = "09150b8067431dcfb386e66f533aef10b3f8c46e4ffc440ca5d350e828d9a52b";
 
 fn metadata(json: &str) -> Metadata {
-    serde_json::from_str::<Inspected>(json).unwrap().into_metadata(&[WildMatch::new("com.*")])
+    let (labels, env) = (vec![WildMatch::new("com.*")], vec![WildMatch::new("APP_*")]);
+    let allowed = Config { labels, env, ..Config::default() };
+    serde_json::from_str::<Inspected>(json).unwrap().into_metadata(&allowed)
 }
 
 #[test]
 fn an_answer_is_read() {
     let found = metadata(
         r#"{"Id": "x", "Name": "/shop_web_1", "Created": "1970-01-01T00:00:01Z", "RestartCount": 2,
-            "Config": {"Image": "quay.io:443/shop/web:7", "Labels": {"com.b": "2", "com.a": "1", "secret": "x"}},
+            "Config": {"Image": "quay.io:443/shop/web:7", "Labels": {"com.b": "2", "com.a": "1", "secret": "x"},
+                "Env": ["PATH=/bin", "APP_MODE=a=b", "APP_", "SECRET=x"]},
             "State": {"Status": "paused", "Running": true, "Paused": true, "OOMKilled": true, "Pid": 843,
                 "ExitCode": 0, "StartedAt": "1970-01-01T00:00:02.5Z", "FinishedAt": "0001-01-01T00:00:00Z",
                 "Health": {"Status": "unhealthy", "FailingStreak": 4, "Log": []}},
@@ -26,10 +30,13 @@ fn an_answer_is_read() {
                 "PidsLimit": 6}}"#,
     );
     let expected = Metadata {
+        runtime: Runtime::Docker,
         name: "shop_web_1".into(),
         image: "quay.io:443/shop/web".into(),
         version: "7".into(),
         labels: vec![("com.a".into(), "1".into()), ("com.b".into(), "2".into())],
+        env: vec![("APP_MODE".into(), "a=b".into())],
+        owner: Owner::default(),
         state: State::Paused,
         pid: Some(843),
         exit_code: 0,

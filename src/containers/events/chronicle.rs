@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A runtime's event that means more than that something is different now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// It was made.
+    Created,
+    /// A run of it began.
+    Started,
     /// The kernel ran out of memory for it.
     OutOfMemory,
     /// Somebody had it begun anew.
@@ -111,6 +115,9 @@ struct Life {
     is_forgotten: bool,
     /// When the runtime says that something became different; what became different is asked for then.
     changed_at: Option<UnixNanos>,
+    /// When events say that it was made, and begun. They count where it was gone before it could be asked for.
+    created_at: Option<UnixNanos>,
+    started_at: Option<UnixNanos>,
     restarts: u64,
     run: Run,
     /// The run before: what its end was may be said late.
@@ -198,10 +205,12 @@ impl Chronicle {
         match &before {
             Some(before) => happened.extend(changes(before, now, changed_at)),
             None if !life.was_there => {
-                happened.extend(now.created_at.map(|at| Happened(What::Created, When::Said(at))));
+                let at = now.created_at.or(life.created_at.take());
+                happened.extend(at.map(|at| Happened(What::Created, When::Said(at))));
             }
             None => {}
         }
+        life.created_at = None;
         life.is_forgotten = false;
         let has_run = now.state.is_alive() || now.has_ended();
         if has_run && let Some(started_at) = now.started_at {
@@ -209,6 +218,9 @@ impl Chronicle {
         }
         if now.has_ended() {
             life.end_run(now, before.as_deref(), &mut happened);
+        }
+        if has_run {
+            life.started_at = None;
         }
         self.pending.extend(happened.into_iter().map(|one| one.of(id, Some(now.clone()))));
     }
@@ -224,6 +236,14 @@ impl Chronicle {
         life.changed_at = at;
         let killed = match (action, at) {
             (Action::OutOfMemory, Some(at)) => life.alarm(at),
+            (Action::Created, at) => {
+                life.created_at = at;
+                Alarm::Nothing
+            }
+            (Action::Started, at) => {
+                life.started_at = at;
+                Alarm::Nothing
+            }
             (Action::Restarted, at) => {
                 Alarm::Told(Happened(What::Restarted, at.map_or(When::Now, When::Said)))
             }
@@ -399,9 +419,14 @@ impl Life {
         };
         let earlier = self.earlier.as_mut().filter(is_meant);
         let Some(run) = earlier.or_else(|| Some(&mut self.run).filter(is_meant)) else { return };
-        if let Edge::Seen(at) = run.start {
+        let start = match (run.start, self.started_at) {
+            (Edge::Told, _) | (Edge::Open, None) => None,
+            (_, Some(at)) => Some(When::Said(at)),
+            (Edge::Seen(at), None) => Some(When::Noticed(at)),
+        };
+        if let Some(start) = start {
             run.start = Edge::Told;
-            happened.push(Happened(What::Started, When::Noticed(at)));
+            happened.push(Happened(What::Started, start));
         }
         run.end = Edge::Told;
         let alarm = run.alarm.take();

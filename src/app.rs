@@ -132,7 +132,7 @@ fn boot_id(host: &Host) -> String {
 
 fn base_tags(host: &Host, config: &Config) -> Tags {
     let name = match config.agent.hostname.as_str() {
-        "" => host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        "" => host.name().unwrap_or_default(),
         name => name.to_owned(),
     };
     Tags::new(config.tags.iter().cloned().chain([(Text::of("host"), Text::from(name))]))

@@ -30,11 +30,14 @@ need tinyproxy tinyproxy tinyproxy
 need collectd collectd collectd-core
 need etsy-statsd node nodejs
 need etsy-statsd npm npm
+need ps ps procps
 need docker dockerd docker.io
 need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
+need iostat iostat sysstat
+need image update-ca-certificates ca-certificates
 need netns ip iproute2
 need netns socat socat
 if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
@@ -72,7 +75,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-for script in tests/run.sh tests/long.sh tests/fuzz.sh .ci/run; do bash -n "$script"; done
+for script in tests/run.sh tests/long.sh tests/fuzz.sh tests/vm/*.sh config/image/build.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 # The same cases of every property each time; what only chance finds is for tests/long.sh.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use super::check::say_mistakes;
-use super::{Exit, Output, logs, print, print_json};
+use super::{Exit, Output, logs, plain, print, print_json};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -50,7 +50,11 @@ pub(super) fn containers(args: &ContainersArgs) -> Exit {
 
 /// The containers that run, with what Docker says of them.
 pub(super) fn known_containers(host: &Host) -> Containers {
-    let config = every_label();
+    named(every_label(), host)
+}
+
+/// The same, with a configuration that says where to ask.
+pub(super) fn named(config: Config, host: &Host) -> Containers {
     let mut updates = Vec::new();
     let all = described(&config, host, |engine| updates.push(engine));
     let mut containers = Containers::new(config, host.clone());
@@ -61,7 +65,7 @@ pub(super) fn known_containers(host: &Host) -> Containers {
     containers
 }
 
-fn every_label() -> Config {
+pub(super) fn every_label() -> Config {
     Config { labels: vec![WildMatch::new("*")], ..Config::default() }
 }
 
@@ -96,10 +100,8 @@ fn table(all: &[(ContainerId, Metadata)], now: UnixNanos) -> String {
         let Metadata { name, image, version, state, .. } = metadata;
         let line =
             format!("{:<12}  {name:<24}  {:<10}  {up:<10}  {image}:{version}", id.short(), state.name());
-        let plain: String =
-            line.chars().map(|letter| if letter.is_control() { '\u{FFFD}' } else { letter }).collect();
         // Writing into memory does not fail.
-        let _ = writeln!(text, "{plain}");
+        let _ = writeln!(text, "{}", plain(&line));
     }
     text
 }

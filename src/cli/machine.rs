@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Output, print, print_json};
+use super::{Exit, Output, logs, print, print_json};
+use crate::app;
+use crate::containers::Config;
+use crate::containers::runtime::docker;
 use crate::host::Host;
-use crate::machine::Machine;
+use crate::machine::{Machine, RuntimeVersion};
 
 /// Which machine, and how to print it.
 #[derive(Debug, Args)]
@@ -21,9 +24,22 @@ pub(super) struct MachineArgs {
 
 /// Prints the machine.
 pub(super) fn machine(args: &MachineArgs) -> Exit {
-    let machine = Machine::read(&Host::new(&args.root));
+    logs::quietly();
+    let host = Host::new(&args.root);
+    let mut machine = Machine::read(&host);
+    machine.runtimes = runtimes(&host);
     match args.format {
         Output::Json => print_json(&machine),
         Output::Table => print(&machine.to_string()),
+    }
+}
+
+/// The engines that answer; one that does not is none.
+fn runtimes(host: &Host) -> Vec<RuntimeVersion> {
+    match app::block_on(docker::engine(&Config::default(), host)) {
+        Ok(Ok(engine)) => {
+            vec![RuntimeVersion { name: "docker".to_owned(), version: engine.version.to_string() }]
+        }
+        _ => Vec::new(),
     }
 }

@@ -99,9 +99,9 @@ switched on and what it costs.
 fn markdown(measurement: &Measurement) -> String {
     let mut text = format!("## {}\n\n{}\n\n", measurement.name, measurement.meaning);
     if let Some(opt_in) = measurement.opt_in {
-        text.push_str(&format!("Opt-in: {opt_in}\n\n"));
+        let _ = writeln!(text, "Opt-in: {opt_in}\n");
     }
-    text.push_str(&format!("Tags: {}\n\n", tags(measurement)));
+    let _ = writeln!(text, "Tags: {}\n", tags(measurement));
     text.push_str(
         "| field | kind | type | unit | meaning | source | Prometheus |\n|---|---|---|---|---|---|---|\n",
     );
@@ -141,14 +141,15 @@ fn json(measurement: &Measurement) -> Value {
 #[cfg(test)]
 mod tests {
     use super::document;
+    use crate::host::Host;
 
     #[test]
     fn metrics_md_is_the_catalogue() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/METRICS.md");
+        let project = Host::new(env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            std::fs::write(path, document()).unwrap();
+            std::fs::write(project.path("METRICS.md"), document()).unwrap();
         }
-        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        let kept = project.read("METRICS.md").unwrap_or_default();
         assert!(
             kept == document(),
             "METRICS.md is not what the catalogue says; UPDATE_EXPECTED=1 writes it anew"

@@ -11,6 +11,7 @@ mod machine;
 mod metrics;
 mod moment;
 mod progress;
+mod ps;
 mod run;
 mod sample;
 mod spool;
@@ -79,6 +80,11 @@ enum Command {
     /// Lists the containers and what is known of them.
     #[command(after_help = "Examples:\n  dunlin containers\n  dunlin containers --format json")]
     Containers(containers::ContainersArgs),
+    /// Lists the processes of the machine or of a container.
+    #[command(
+        after_help = "Examples:\n  dunlin ps --sort cpu\n  dunlin ps --container web --format json\n  dunlin ps --root /rootfs"
+    )]
+    Ps(ps::PsArgs),
     /// Tells what the machine is: kernel, cores, memory, disks, network devices.
     #[command(after_help = "Examples:\n  dunlin machine\n  dunlin machine --format json")]
     Machine(machine::MachineArgs),
@@ -123,6 +129,7 @@ pub fn main() -> Exit {
         Command::Check(arg) => check::check(&arg.config),
         Command::Sample(args) => sample::sample(&args),
         Command::Containers(args) => containers::containers(&args),
+        Command::Ps(args) => ps::ps(&args),
         Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Spool(command) => spool::spool(&command),
@@ -145,6 +152,11 @@ fn complain(exit: Exit, message: &str) -> Exit {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "dunlin: {message}");
     exit
+}
+
+/// Text of which a terminal does no more than show it.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{FFFD}' } else { letter }).collect()
 }
 
 /// Prints a value as JSON for programs.

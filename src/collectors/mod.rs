@@ -11,6 +11,7 @@ mod cpu;
 mod disk;
 mod diskio;
 mod kernel;
+mod machine;
 mod mem;
 mod net;
 mod pressure;
@@ -83,6 +84,7 @@ registry! {
     disk => Disk,
     diskio => Diskio,
     kernel => Kernel,
+    machine => Machine,
     mem => Mem,
     net => Net,
     pressure => Pressure,

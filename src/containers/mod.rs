@@ -14,6 +14,7 @@ mod discovery;
 mod events;
 pub mod group;
 pub mod identity;
+pub mod members;
 pub mod metadata;
 pub mod network;
 pub mod other_cgroups;
@@ -94,7 +95,7 @@ impl Containers {
     /// Begins to watch the containers of `host`. What is missing (a cgroup filesystem, inotify, a
     /// runtime) is said once, and gone without.
     pub fn new(config: Config, host: Host) -> Self {
-        let name = host.read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = host.name().unwrap_or_default();
         let mut containers = Self {
             config,
             host,
@@ -104,7 +105,7 @@ impl Containers {
             departed: Vec::new(),
             chronicle: Chronicle::default(),
             endings: Vec::new(),
-            engine: Engine { host: name.trim().to_owned().into(), version: Text::of("") },
+            engine: Engine { host: name.into(), version: Text::of("") },
             runtime_is_away: false,
             system: None,
             must_look: false,
@@ -145,6 +146,11 @@ impl Containers {
     /// The containers that are there.
     pub fn ids(&self) -> impl Iterator<Item = &ContainerId> {
         self.targets.keys()
+    }
+
+    /// The containers that are there: id, name as far as it is known, and the path of the cgroup.
+    pub fn places(&self) -> impl Iterator<Item = (&ContainerId, Option<&Text>, &str)> {
+        self.targets.iter().filter_map(|(id, target)| Some((id, target.name(), target.cgroup_path()?)))
     }
 
     /// Those whose rows wait for the runtime's word.

@@ -16,7 +16,7 @@ use super::metadata::{Engine, Metadata, State};
 use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use crate::host::Host;
-use crate::metric::{Monotonic, Rows, Tags, UnixNanos};
+use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
 /// So long readings wait for their container's name,
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -117,6 +117,14 @@ impl Target {
 
     pub(super) fn id(&self) -> &ContainerId {
         &self.id
+    }
+
+    pub(super) fn name(&self) -> Option<&Text> {
+        self.metadata.as_ref().map(|metadata| &metadata.name)
+    }
+
+    pub(super) fn cgroup_path(&self) -> Option<&str> {
+        self.cgroup.as_ref().map(|cgroup| cgroup.path.as_str())
     }
 
     pub(super) fn appeared(&self) -> Monotonic {

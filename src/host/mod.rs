@@ -5,6 +5,9 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod directory;
+pub mod mountinfo;
+pub mod process;
 pub mod text;
 pub mod topology;
 mod tree;
@@ -92,6 +95,20 @@ impl Host {
         let text = host.read("/statvfs.txt").unwrap_or_default();
         host.fills = Some(std::sync::Arc::new(text.lines().filter_map(tests::fill).collect()));
         host
+    }
+
+    /// The machine's name. The kernel tells everybody the name in his own namespace, which below
+    /// another root is a container's: there the file from which the machine took its name comes first.
+    pub fn name(&self) -> Option<String> {
+        let kernel = "/proc/sys/kernel/hostname";
+        let places =
+            if self.root == Path::new("/") { [kernel, "/etc/hostname"] } else { ["/etc/hostname", kernel] };
+        let first_line = |path: &str| {
+            let text = self.read(path).ok()?;
+            let name: String = text.lines().next()?.chars().filter(|letter| !letter.is_control()).collect();
+            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        };
+        places.into_iter().find_map(first_line)
     }
 
     /// Where a path of the machine is for us. An absolute path is taken below the root.

@@ -61,3 +61,21 @@ fn a_directory_is_listed_in_order() {
     }
     assert_eq!(Host::new(folder.path()).list("/").unwrap(), ["a", "b", "c"]);
 }
+
+#[test]
+fn the_name_below_another_root_is_not_that_of_the_readers_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let full = folder.path().join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, text).unwrap();
+    };
+    let host = Host::new(folder.path());
+    assert_eq!(host.name(), None);
+    write("proc/sys/kernel/hostname", "3f2a9c\n");
+    assert_eq!(host.name().as_deref(), Some("3f2a9c"));
+    write("etc/hostname", "ship-\x1b7\nmore\n");
+    assert_eq!(host.name().as_deref(), Some("ship-7"));
+    write("etc/hostname", "\n");
+    assert_eq!(host.name().as_deref(), Some("3f2a9c"));
+}

@@ -1,6 +1,8 @@
 //! The kernel's text, read without trust and without allocating: an odd line is skipped, a number
 //! that does not fit is no number.
 
+use std::collections::BTreeSet;
+
 /// The lines of a file.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
@@ -48,9 +50,24 @@ pub fn count_of_list(bytes: &[u8]) -> Option<u64> {
     })
 }
 
+/// The numbers that a list of ranges names, sorted, each once: `0-3,8`. None if it is odd or names one
+/// of `limit` or above, so that no list makes memory grow.
+pub fn numbers_of_list(bytes: &[u8], limit: u32) -> Option<BTreeSet<u32>> {
+    let mut numbers = BTreeSet::new();
+    for range in std::str::from_utf8(bytes).ok()?.trim().split(',').filter(|range| !range.is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        if first > last || last >= limit {
+            return None;
+        }
+        numbers.extend(first..=last);
+    }
+    Some(numbers)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{count_of_list, key_values, memory_sizes, number};
+    use super::{count_of_list, key_values, memory_sizes, number, numbers_of_list};
 
     #[test]
     fn odd_lines_are_skipped() {
@@ -83,6 +100,23 @@ mod tests {
         check("", None);
         check("3-1", None);
         check("0-18446744073709551615", None);
+        check("a-b", None);
+    }
+
+    #[test]
+    fn ranges_are_listed() {
+        let check = |list: &str, expected: Option<&[u32]>| {
+            let found = numbers_of_list(list.as_bytes(), 16).map(|set| set.into_iter().collect::<Vec<_>>());
+            assert_eq!(found.as_deref(), expected, "{list:?}");
+        };
+        check("0-3,8,10-11\n", Some(&[0, 1, 2, 3, 8, 10, 11]));
+        check("4-5,2-4,2", Some(&[2, 3, 4, 5]));
+        check("\n", Some(&[]));
+        check("15", Some(&[15]));
+        check("0-4294967295", None);
+        check("16", None);
+        check("3-1", None);
+        check("0-,1", None);
         check("a-b", None);
     }
 }

@@ -16,24 +16,43 @@ pub struct Topology {
     pub sockets: Option<u64>,
 }
 
+/// The list of logical processors that are switched on.
+pub const ONLINE: &str = "/sys/devices/system/cpu/online";
+
 /// How many logical processors are switched on.
 pub fn online(host: &Host) -> Option<u64> {
-    let list = host.read("/sys/devices/system/cpu/online").ok()?;
+    let list = host.read(ONLINE).ok()?;
     text::count_of_list(list.as_bytes())
 }
 
+/// A logical processor that is switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Processor {
+    /// Its number.
+    pub number: u32,
+    /// Its socket and, counted anew in each socket, its core; none where the kernel does not tell.
+    pub place: Option<(i64, i64)>,
+}
+
+/// The processors that are switched on by their numbers: from sysfs, else from `/proc/cpuinfo`.
+pub fn processors(host: &Host) -> Vec<Processor> {
+    let found = from_sysfs(host);
+    if found.is_empty() {
+        return from_cpuinfo(host.read("/proc/cpuinfo").unwrap_or_default().as_bytes());
+    }
+    found
+}
+
 impl Topology {
-    /// Reads it from sysfs, else from `/proc/cpuinfo`; none if neither is there.
+    /// Counts the processors; none if there is nothing to count.
     pub fn read(host: &Host) -> Option<Self> {
-        let mut places = from_sysfs(host);
-        if places.is_empty() {
-            places = from_cpuinfo(host.read("/proc/cpuinfo").ok()?.as_bytes());
-        }
-        let cpus = online(host).unwrap_or(places.len() as u64);
+        let processors = processors(host);
+        let cpus = online(host).unwrap_or(processors.len() as u64);
         if cpus == 0 {
             return None;
         }
-        let known: Option<Vec<(i64, i64)>> = places.into_iter().collect();
+        let known: Option<Vec<(i64, i64)>> =
+            processors.into_iter().map(|processor| processor.place).collect();
         let known = known.filter(|known| !known.is_empty());
         let cores = known.as_ref().map(|known| known.iter().collect::<HashSet<_>>().len() as u64);
         let sockets = known
@@ -43,51 +62,55 @@ impl Topology {
     }
 }
 
-/// Socket and core of each processor; none where it is not told.
-type Place = Option<(i64, i64)>;
-
-fn from_sysfs(host: &Host) -> Vec<Place> {
+fn from_sysfs(host: &Host) -> Vec<Processor> {
     let names = host.list("/sys/devices/system/cpu").unwrap_or_default();
-    let number = |name: &str, file: &str| {
-        let path = format!("/sys/devices/system/cpu/{name}/topology/{file}");
+    let value = |number: u32, file: &str| {
+        let path = format!("/sys/devices/system/cpu/cpu{number}/topology/{file}");
         host.read(path).ok()?.trim().parse::<i64>().ok()
     };
-    let is_cpu = |name: &&String| name.strip_prefix("cpu").is_some_and(|rest| rest.parse::<u32>().is_ok());
-    // A processor that is switched off has no topology.
-    let place = |name: &String| Some((number(name, "physical_package_id")?, number(name, "core_id")?));
-    names.iter().filter(is_cpu).filter_map(|name| place(name).map(Some)).collect()
+    // One that is switched off has no topology.
+    let processor = |name: &String| {
+        let number = name.strip_prefix("cpu")?.parse().ok()?;
+        let place = Some((value(number, "physical_package_id")?, value(number, "core_id")?));
+        Some(Processor { number, place })
+    };
+    let mut found: Vec<_> = names.iter().filter_map(processor).collect();
+    found.sort_unstable_by_key(|processor| processor.number);
+    found
 }
 
-fn from_cpuinfo(bytes: &[u8]) -> Vec<Place> {
-    let mut places = Vec::new();
-    let (mut socket, mut core) = (None, None);
-    let mut inside = false;
+fn from_cpuinfo(bytes: &[u8]) -> Vec<Processor> {
+    let mut found = Vec::new();
+    let (mut socket, mut core, mut number) = (None, None, None);
     for line in text::lines(bytes).chain([""]) {
         let (key, value) =
             line.split_once(':').map_or((line.trim(), ""), |(key, value)| (key.trim(), value.trim()));
         match key {
-            "processor" => inside = true,
+            "processor" => number = value.parse().ok(),
             "physical id" => socket = value.parse::<i64>().ok(),
             "core id" => core = value.parse::<i64>().ok(),
-            "" if inside => {
-                places.push(socket.zip(core));
-                (socket, core, inside) = (None, None, false);
+            "" => {
+                let place = socket.zip(core);
+                found.extend(number.map(|number| Processor { number, place }));
+                (socket, core, number) = (None, None, None);
             }
             _ => {}
         }
     }
-    places
+    found
 }
 
 #[cfg(test)]
 mod tests {
-    use super::from_cpuinfo;
+    use super::{Processor, from_cpuinfo};
 
     #[test]
     fn cpuinfo_tells_socket_and_core_where_it_does() {
         let two = b"processor\t: 0\nphysical id\t: 0\ncore id\t\t: 3\n\nprocessor\t: 1\nmodel name\t: x\n";
-        assert_eq!(from_cpuinfo(two), [Some((0, 3)), None]);
+        let expected = [(0, Some((0, 3))), (1, None)];
+        assert_eq!(from_cpuinfo(two), expected.map(|(number, place)| Processor { number, place }));
         assert_eq!(from_cpuinfo(b""), []);
         assert_eq!(from_cpuinfo(b"Features\t: half\n\n"), []);
+        assert_eq!(from_cpuinfo(b"processor\t: 4294967296\n\nphysical id\t: 0\ncore id\t: 0\n"), []);
     }
 }

@@ -64,6 +64,8 @@ pub enum Unit {
     Pages,
     /// Kilobytes of 1024 bytes.
     Kibibytes,
+    /// Thousands of cycles per second.
+    Kilohertz,
     /// A number without a unit.
     Unitless,
 }
@@ -84,6 +86,7 @@ impl Unit {
             Self::MegabitsPerSecond => "Mbit/s",
             Self::Pages => "pages",
             Self::Kibibytes => "KiB",
+            Self::Kilohertz => "kHz",
             Self::Unitless => "",
         }
     }

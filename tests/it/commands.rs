@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::{Docker, Home, counted_io, lacks, lines, settings};
 
 const COMMANDS: &[&str] =
-    &["run", "check", "sample", "containers", "machine", "metrics", "spool", "spool status"];
+    &["run", "check", "sample", "containers", "ps", "machine", "metrics", "spool", "spool status"];
 
 /// A configuration that touches nothing outside its own folder.
 const QUIET: &str = r#"

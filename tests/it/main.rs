@@ -6,7 +6,7 @@
 //! names it in `DUNLIN_TEST_SKIP`, as `tests/run.sh` does; without that, a missing server is a
 //! failure. `DUNLIN_TEST_STATSD` is where npm has put Etsy's `statsd`. `DUNLIN_TEST_LONG=1` gives
 //! outages their full length (`tests/long.sh`), `DUNLIN_TEST_BINARY` tests another build,
-//! `DUNLIN_TEST_SEED` repeats what was random.
+//! `DUNLIN_TEST_SEED` repeats what was random, `DUNLIN_TEST_PATIENCE` is how many seconds a slow machine may take for one step.
 
 #![expect(
     clippy::disallowed_methods,
@@ -40,6 +40,10 @@ mod disk_full;
 mod events;
 /// An idle container is sampled seldom, and at once when it wakes.
 mod housekeeping;
+/// The agent in a container `FROM scratch`, measuring the machine around it.
+mod image;
+/// `dunlin machine` beside the tools that tell the same.
+mod machine;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
@@ -48,6 +52,8 @@ mod outage;
 mod poison;
 /// The power fails under the agent.
 mod power_cut;
+/// `dunlin ps` beside `ps` and `docker top`, and from within other namespaces.
+mod processes;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
 mod proxy;
 /// The two commands of the README.
@@ -64,5 +70,7 @@ mod statsd;
 mod tidy;
 /// TLS with client certificates before a server: who is let in, and what is said to who is not.
 mod tls;
+/// What dunlin says beside what `free`, `df`, `ip`, `iostat`, `ps` and Docker say.
+mod truth;
 /// The same rows through another implementation of the line protocol, by both paths.
 mod victoria;

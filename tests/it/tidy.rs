@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("machine", &["host"]),
     ("encode", &["metric"]),
     ("http_client", &["secret", "settings", "encode"]),
-    ("collectors", &["host", "metric", "settings"]),
+    ("collectors", &["host", "machine", "metric", "settings"]),
     ("containers", &["host", "metric", "settings", "clock", "http_client"]),
     ("spool", &["metric", "clock", "settings"]),
     ("self_metrics", &["metric", "spool"]),

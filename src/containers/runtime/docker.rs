@@ -68,6 +68,11 @@ pub async fn follow(
     }
 }
 
+/// Asks once for the engine itself: for commands that print and end.
+pub async fn engine(config: &Config, host: &Host) -> Result<Engine, DockerError> {
+    DockerClient::new(config, host)?.engine().await
+}
+
 /// Asks once for everything: for commands that print and end.
 pub async fn list(
     config: &Config,

@@ -4,6 +4,7 @@
 //! same unit: it counts many times in seconds that are milli- or microseconds here.
 
 mod disk;
+mod machine;
 mod memory;
 mod network;
 mod processor;
@@ -18,6 +19,12 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     disk::DISK,
     disk::DISKIO,
     network::NET,
+    machine::MACHINE,
+    machine::DIMM,
+    machine::NODE,
+    machine::HUGEPAGES,
+    machine::DISTANCE,
+    machine::CACHE,
     system::SYSTEM,
     system::PROCESSES,
     system::KERNEL,

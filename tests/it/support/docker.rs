@@ -114,15 +114,27 @@ impl Docker {
     /// Starts a container under a name that nobody else uses and that begins with `name`.
     #[track_caller]
     pub(crate) fn run(self: &Arc<Self>, name: &str, options: &[&str], command: &[&str]) -> Container {
+        self.run_image(&format!("{}:{}", IMAGE.0, IMAGE.1), name, options, command)
+    }
+
+    /// The same with another image.
+    #[track_caller]
+    pub(crate) fn run_image(
+        self: &Arc<Self>,
+        image: &str,
+        name: &str,
+        options: &[&str],
+        command: &[&str],
+    ) -> Container {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("{name}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let image = format!("{}:{}", IMAGE.0, IMAGE.1);
-        let arguments = [&["run", "--detach", "--name", &name], options, &[&image], command].concat();
+        let arguments = [&["run", "--detach", "--name", &name], options, &[image], command].concat();
         let id = self.cli(&arguments);
         Container { docker: Arc::clone(self), name, id }
     }
 
-    fn address(&self) -> String {
+    /// Where the API is, as `DOCKER_HOST` has it.
+    pub(crate) fn address(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
 

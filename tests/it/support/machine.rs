@@ -53,7 +53,7 @@ impl Machine {
 
     /// Tables for the agent: only what this machine has is read.
     pub(crate) fn settings() -> &'static str {
-        "[collectors]\ndisabled = [\"cpu\", \"disk\", \"kernel\", \"mem\", \"pressure\", \"processes\", \"swap\", \
+        "[collectors]\ndisabled = [\"cpu\", \"disk\", \"kernel\", \"machine\", \"mem\", \"pressure\", \"processes\", \"swap\", \
          \"system\"]\n[containers]\nenabled = false\n"
     }
 }

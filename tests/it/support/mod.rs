@@ -28,10 +28,10 @@ pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
 pub(crate) use etsy::Etsy;
 pub(crate) use fault_server::FaultServer;
 pub(crate) use host::FakeHost;
-pub(crate) use http::{Answer, encode, request};
+pub(crate) use http::{Answer, ask, encode, request};
 pub(crate) use influxd::{Influxd, Series};
 pub(crate) use judge::Rows;
-pub(crate) use lines::lines;
+pub(crate) use lines::{Line, lines};
 pub(crate) use link::{Link, Weather};
 pub(crate) use machine::Machine;
 pub(crate) use nginx::{Nginx, certificate};
@@ -44,8 +44,12 @@ pub(crate) use victoria::Victoria;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Longer than any single step takes on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any single step takes on a machine that is busy with other tests; a slower machine says
+/// how long that is there.
+fn patience() -> Duration {
+    let said = std::env::var("DUNLIN_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(said.unwrap_or(60))
+}
 
 /// Asks until there is an answer; fails the test with `what` after `limit`.
 #[track_caller]
@@ -60,10 +64,10 @@ pub(crate) fn wait_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() 
     }
 }
 
-/// [`wait_within`] with [`PATIENCE`].
+/// [`wait_within`] with [`patience`].
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    wait_within(PATIENCE, what, ask)
+    wait_within(patience(), what, ask)
 }
 
 /// Lets time pass in which nothing is asked: an outage lasts, a container runs.

@@ -1,0 +1,117 @@
+//! A directory of the watched machine that stays open.
+//!
+//! What is opened through it is in this very directory, whatever its path means by then: that of a
+//! process that has ended is empty, also when its number was given to another one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
+
+use super::{FIRST_READ, Host, HostError, LAST_PIECE};
+
+/// The directory.
+#[derive(Debug)]
+pub struct Directory {
+    file: File,
+    path: PathBuf,
+}
+
+impl Host {
+    /// Opens a directory.
+    pub fn directory(&self, path: impl AsRef<Path>) -> Result<Directory, HostError> {
+        let full = self.path(path);
+        match self.open_flags(&full, OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(file) => Ok(Directory { file, path: full }),
+            Err(source) => Err(HostError { path: full, source }),
+        }
+    }
+}
+
+impl Directory {
+    /// Reads a file in it from its beginning, `most` bytes of it, into a buffer that is emptied first. One
+    /// system call where the text is short. A link is not followed.
+    pub fn read<'b>(&self, name: &str, most: usize, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], HostError> {
+        buffer.clear();
+        let file = self.open(name, OFlags::RDONLY)?;
+        while buffer.len() < most {
+            if buffer.capacity().saturating_sub(buffer.len()) < FIRST_READ {
+                buffer.reserve(FIRST_READ);
+            }
+            let got = rustix::io::read(&file, spare_capacity(buffer))
+                .map_err(|error| self.error(name, error.into()))?;
+            if got < LAST_PIECE {
+                break;
+            }
+        }
+        buffer.truncate(most);
+        Ok(buffer)
+    }
+
+    /// How many things are in a directory in it.
+    pub fn count(&self, name: &str) -> Result<u64, HostError> {
+        let directory = self.open(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut count: u64 = 0;
+        let entries = rustix::fs::Dir::new(directory).map_err(|error| self.error(name, error.into()))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| self.error(name, error.into()))?;
+            count = count.saturating_add(u64::from(!matches!(entry.file_name().to_bytes(), b"." | b"..")));
+        }
+        Ok(count)
+    }
+
+    /// Where a symbolic link in it points, as it is written.
+    pub fn link(&self, name: &str) -> Result<PathBuf, HostError> {
+        let target = rustix::fs::readlinkat(&self.file, name, Vec::new())
+            .map_err(|error| self.error(name, error.into()))?;
+        Ok(PathBuf::from(std::ffi::OsStr::from_bytes(target.as_bytes())))
+    }
+
+    /// Whether there is something of that name in it.
+    pub fn has(&self, name: &str) -> bool {
+        self.open(name, OFlags::PATH).is_ok()
+    }
+
+    fn open(&self, name: &str, flags: OFlags) -> Result<File, HostError> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.file, name, flags, Mode::empty())
+            .map(File::from)
+            .map_err(|error| self.error(name, error.into()))
+    }
+
+    fn error(&self, name: &str, source: io::Error) -> HostError {
+        HostError { path: self.path.join(name), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Host;
+
+    #[test]
+    fn a_directory_means_the_same_under_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(folder.path());
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        std::fs::create_dir_all(old.join("inside/folder")).unwrap();
+        std::fs::write(old.join("inside/file"), "1").unwrap();
+        std::fs::write(old.join("text"), "x".repeat(9_000)).unwrap();
+        std::os::unix::fs::symlink("text", old.join("link")).unwrap();
+        let directory = host.directory("/old").unwrap();
+        std::fs::rename(&old, &new).unwrap();
+        std::fs::create_dir(&old).unwrap();
+
+        let mut buffer = vec![b'y'];
+        assert_eq!(directory.read("text", 10_000, &mut buffer).unwrap().len(), 9_000);
+        assert_eq!(directory.read("text", 7, &mut buffer).unwrap(), b"xxxxxxx");
+        assert_eq!(directory.count("inside").unwrap(), 2);
+        assert_eq!(directory.link("link").unwrap().to_str(), Some("text"));
+        assert!(directory.read("link", 7, &mut buffer).is_err(), "links are not followed");
+        assert!(directory.read("none", 7, &mut buffer).unwrap_err().is_missing());
+        assert!(directory.has("text") && !directory.has("none"));
+        assert!(host.directory("/new/text").is_err());
+    }
+}

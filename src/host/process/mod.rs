@@ -1,0 +1,147 @@
+//! The processes of the machine: their files, and what stands in them.
+//!
+//! A process may end between any two reads and its number be given to another, so its files are opened
+//! through its folder, which is opened once: what is read of a [`Process`] is of one process. What it
+//! does not have, what we may not see and what is gone is none.
+
+mod parse;
+
+pub use parse::{Io, Stat, Status, stat};
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::directory::Directory;
+use super::{Host, HostError, text};
+
+/// The kernel's own files are shorter.
+const MOST_TEXT: usize = 64 << 10;
+
+/// So much of a command line is looked at: who starts a program may make it megabytes long.
+const MOST_ARGUMENTS: usize = 4 << 10;
+
+/// The processes there are, by number.
+pub fn pids(host: &Host) -> Result<Vec<u32>, HostError> {
+    let mut pids: Vec<u32> = host.list("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// The names of users by their numbers.
+pub fn users(host: &Host) -> HashMap<u32, String> {
+    parse::users(host.read("/etc/passwd").unwrap_or_default().as_bytes())
+}
+
+/// When the machine booted, in seconds since 1970: what the start of a process counts from.
+pub fn boot_time(host: &Host, buffer: &mut Vec<u8>) -> Option<u64> {
+    host.read_into("/proc/stat", buffer).ok()?;
+    text::value_of(buffer, "btime")
+}
+
+/// Seconds since the machine booted.
+pub fn uptime(host: &Host) -> Option<f64> {
+    let text = host.read("/proc/uptime").ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok().filter(|seconds: &f64| seconds.is_finite())
+}
+
+/// Bytes of memory the machine has.
+pub fn memory_total(host: &Host, buffer: &mut Vec<u8>) -> Option<u64> {
+    host.read_into("/proc/meminfo", buffer).ok()?;
+    text::memory_sizes(buffer).find(|(key, _)| *key == "MemTotal").map(|(_, size)| size)
+}
+
+/// Ticks that make a second.
+pub fn ticks_per_second() -> u64 {
+    rustix::param::clock_ticks_per_second()
+}
+
+/// Ticks as seconds.
+#[expect(clippy::cast_precision_loss, reason = "seconds of processor time need no more than 53 bits")]
+pub fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / ticks_per_second() as f64
+}
+
+/// When a process began, in nanoseconds since 1970.
+pub fn started_at(boot_time: u64, start: u64) -> Option<i64> {
+    let since_boot = u128::from(start).checked_mul(1_000_000_000)? / u128::from(ticks_per_second());
+    let boot = u128::from(boot_time).checked_mul(1_000_000_000)?;
+    i64::try_from(boot.checked_add(since_boot)?).ok()
+}
+
+/// Pages as bytes.
+pub fn bytes_of_pages(pages: u64) -> u64 {
+    pages.saturating_mul(rustix::param::page_size() as u64)
+}
+
+/// One process, for as long as it is there.
+#[derive(Debug)]
+pub struct Process {
+    pid: u32,
+    folder: Directory,
+}
+
+impl Process {
+    /// The process that has this number now.
+    pub fn open(host: &Host, pid: u32) -> Result<Self, HostError> {
+        Ok(Self { pid, folder: host.directory(format!("/proc/{pid}"))? })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it is no more.
+    pub fn is_gone(&self) -> bool {
+        !self.folder.has("stat")
+    }
+
+    /// Its name and its numbers.
+    pub fn stat<'b>(&self, buffer: &'b mut Vec<u8>) -> Option<(&'b [u8], Stat)> {
+        stat(self.folder.read("stat", MOST_TEXT, buffer).ok()?)
+    }
+
+    /// Whose it is, and its memory.
+    pub fn status(&self, buffer: &mut Vec<u8>) -> Status {
+        self.folder.read("status", MOST_TEXT, buffer).map(parse::status).unwrap_or_default()
+    }
+
+    /// What it read and wrote.
+    pub fn io(&self, buffer: &mut Vec<u8>) -> Io {
+        self.folder.read("io", MOST_TEXT, buffer).map(parse::io).unwrap_or_default()
+    }
+
+    /// How many files it may have open, soft and hard.
+    pub fn open_files_limits(&self, buffer: &mut Vec<u8>) -> (Option<u64>, Option<u64>) {
+        self.folder.read("limits", MOST_TEXT, buffer).map(parse::open_files_limits).unwrap_or_default()
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> Option<u64> {
+        self.folder.count("fd").ok()
+    }
+
+    /// The path of its cgroup.
+    pub fn cgroup<'b>(&self, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+        parse::cgroup(self.folder.read("cgroup", MOST_TEXT, buffer).ok()?)
+    }
+
+    /// Its arguments, parted by spaces.
+    pub fn command_line(&self, buffer: &mut Vec<u8>) -> Option<String> {
+        parse::command_line(self.folder.read("cmdline", MOST_ARGUMENTS, buffer).ok()?)
+    }
+
+    /// Its name in full, where the kernel has cut it.
+    pub fn full_name(&self, name: &[u8], buffer: &mut Vec<u8>) -> String {
+        let arguments = self.folder.read("cmdline", MOST_ARGUMENTS, buffer).unwrap_or_default();
+        parse::full_name(name, arguments)
+    }
+
+    /// The file that it runs.
+    pub fn executable(&self) -> Option<PathBuf> {
+        self.folder.link("exe").ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -240,7 +240,9 @@ impl Groups {
         for id in &new {
             let folders: Vec<_> =
                 hierarchies.iter().map(|hierarchy| hierarchy.join("docker").join(id)).collect();
-            folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+            for folder in &folders {
+                fs::create_dir(folder).unwrap();
+            }
             self.made.insert(id.clone(), folders);
         }
         new

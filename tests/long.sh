@@ -10,6 +10,7 @@ crash    --test=it  crash::        influxd
 network  --test=it  bad_network::  influxd ip socat
 outage   --test=it  outage::       influxd
 disk     --test=it  disk_full::
+churn    --test=it  churn::        influxd dockerd
 power    --test=it  power_cut::    cc
 walk     --test=it  filesystem::walk  dockerd
 '

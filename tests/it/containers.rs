@@ -111,6 +111,25 @@ fn a_new_name_is_used_as_soon_as_it_is_given() {
     influxd.wait_rows_within(limit, "docker_container_cpu", &named(&name), 1);
 }
 
+#[test]
+fn a_control_group_that_is_chosen_is_measured_and_no_container_twice() {
+    if lacks("docker") || lacks("influxd") {
+        return;
+    }
+    let docker = Docker::shared();
+    let influxd = Influxd::start();
+    let container = docker.run("chosen", &["--network", "none"], &["sleep", "1000"]);
+    let chosen =
+        format!("cgroups = [\"/\", \"/docker*\", \"/*/*{0}*\"]\n{1}", container.id, docker.settings());
+    let home = Home::new(&config("1s", &chosen, &influxd));
+    let _agent = home.run();
+    influxd.wait_rows("cgroup_mem", "cgroup = '/'", 2);
+    influxd.wait_rows("docker_container_mem", &format!("container_name = '{}'", container.name), 2);
+    let groups = influxd.show("SHOW TAG VALUES FROM cgroup_cpu WITH KEY = cgroup", "value");
+    assert!(groups.iter().any(|group| group == "/"), "{groups:?}");
+    assert!(!groups.iter().any(|group| group.contains(&container.id)), "{groups:?}");
+}
+
 /// Labels as nobody should write them. The values that line protocol can carry whole must arrive
 /// whole; of the others the part before what it cannot carry.
 #[test]

@@ -24,6 +24,8 @@ mod support;
 
 /// A link that loses, delays, doubles, throttles and vanishes.
 mod bad_network;
+/// Containers that come and go by hundreds, an engine started anew, an overflow of inotify's queue.
+mod churn;
 /// `--help`, exit codes, and the commands that print what they read.
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.

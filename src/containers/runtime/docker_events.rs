@@ -125,6 +125,8 @@ fn event(line: &[u8]) -> Option<Event> {
     match action {
         "die" => Some(Event::Died(id, Death { at, attributes: actor.attributes.unwrap_or_default() })),
         "destroy" => Some(Event::Destroyed(id)),
+        "create" => Some(Event::Changed(id, Action::Created, at)),
+        "start" => Some(Event::Changed(id, Action::Started, at)),
         "oom" => Some(Event::Changed(id, Action::OutOfMemory, at)),
         "restart" => Some(Event::Changed(id, Action::Restarted, at)),
         action => ACTIONS.contains(&action).then_some(Event::Changed(id, Action::Other, at)),

@@ -176,6 +176,34 @@ fn one_of_which_only_the_end_is_heard() {
         .tells(&["started @102 web"]);
 }
 
+/// It was removed before the runtime could be asked.
+#[test]
+fn one_of_which_only_events_are_heard() {
+    let end = "exited Some(3) None @109 web";
+    let long = "exited Some(3) Some(6) @109 web";
+    let begin = ["created @100 web", "started @103 web"];
+    let heard = || {
+        let mut story = Story::new();
+        story.at(100).happened(Action::Created).at(103).happened(Action::Started);
+        story
+    };
+    heard().at(109).told(died(109)).tells(&[&begin[..], &[end]].concat()).at(300).tells(&[]);
+    heard().came().went().at(109).told(died(109)).tells(&[&begin[..], &[end]].concat()).at(300).tells(&[]);
+    // It could be asked for after all.
+    heard().told(running(103)).came().tells(&begin).at(109).told(died(109)).tells(&[long]);
+    // What an event says of one run says nothing of the next.
+    let mut story = heard();
+    story.told(running(103)).came().tells(&begin).happened(Action::Started).told(running(103));
+    story.at(109).told(died(109)).went().tells(&[long]);
+    story
+        .at(111)
+        .came()
+        .went()
+        .at(112)
+        .told(died(112))
+        .tells(&["started @111 web", "exited Some(3) None @112 web"]);
+}
+
 #[test]
 fn without_a_runtimes_word_the_tree_has_to_do() {
     let mut story = Story::new();

@@ -34,8 +34,8 @@ fn death() -> Death {
 #[test]
 fn events_are_read() {
     for (line, expected) in [
-        (line("create"), Some(changed(Action::Other))),
-        (line("start"), Some(changed(Action::Other))),
+        (line("create"), Some(changed(Action::Created))),
+        (line("start"), Some(changed(Action::Started))),
         (line("rename"), Some(changed(Action::Other))),
         (line("health_status: unhealthy"), Some(changed(Action::Other))),
         (line("oom"), Some(changed(Action::OutOfMemory))),
@@ -59,7 +59,7 @@ fn events_are_read() {
 #[test]
 fn lines_come_in_pieces() {
     let text = [line("start"), "noise\n".to_owned(), line("destroy"), line("die")].concat();
-    let whole = [changed(Action::Other), Event::Destroyed(id()), Event::Died(id(), death())];
+    let whole = [changed(Action::Started), Event::Destroyed(id()), Event::Died(id(), death())];
     for size in [1, 7, 64, text.len()] {
         let mut lines = EventLines::default();
         let events: Vec<_> = text.as_bytes().chunks(size).flat_map(|piece| lines.push(piece)).collect();
@@ -75,7 +75,7 @@ fn a_line_without_end_is_dropped() {
         assert!(lines.begun.len() <= LONGEST_LINE);
     }
     assert_eq!(lines.push(line("start").as_bytes()), []);
-    assert_eq!(lines.push(line("start").as_bytes()), [changed(Action::Other)]);
+    assert_eq!(lines.push(line("start").as_bytes()), [changed(Action::Started)]);
 }
 
 #[test]

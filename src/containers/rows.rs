@@ -18,7 +18,7 @@ pub use self::system::SystemCpu;
 
 use super::identity::Runtime;
 use super::metadata::Metadata;
-use super::reading::{BlockDevice, Cpu, Memory, Operations, Reading, Traffic};
+use super::reading::{BlockDevice, Cpu, Memory, MemoryEvents, Operations, Reading, Traffic};
 use crate::host::counter;
 use crate::metric::{Fields, Rows, UnixNanos};
 
@@ -104,8 +104,10 @@ fn cpu_percent(cpu: &Cpu, system: &SystemCpu, before: &Cpu, system_before: &Syst
 fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut Rows) {
     let limit = limit(memory.limit, host_total);
     let usage = memory.usage_without_cache();
+    // Rows are many and wait in memory: no room for what v1 never has.
+    let own = if memory.events == MemoryEvents::default() { 11 } else { 15 };
     let mut fields = identity
-        .fields(memory.stat.len().saturating_add(16))
+        .fields(memory.stat.len().saturating_add(own))
         .with("usage", usage)
         .with("usage_total", memory.usage)
         .with("limit", limit)
@@ -183,7 +185,7 @@ fn add_block_io(identity: &Identity, devices: &[BlockDevice], rows: &mut Rows) {
 fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
     let BlockDevice { bytes, requests, cost, .. } = device;
     identity
-        .fields(17)
+        .fields(13)
         .with("io_service_bytes_recursive_read", bytes.read)
         .with("io_service_bytes_recursive_write", bytes.write)
         .with("io_service_bytes_recursive_sync", bytes.sync)

@@ -65,7 +65,7 @@ use tags;
 
 const CPU: Measurement = Measurement {
     name: "docker_container_cpu",
-    meaning: "Processor time of a container, all cores together (cpu=cpu-total); on v1, of each core too (cpu=cpu0, ...) where containers.groups names percpu.",
+    meaning: "Processor time of a container, all cores together (cpu=cpu-total); on v1, of each core too (cpu=cpu0, ...) where containers.groups names percpu (1 us per container sample of 50 us on two cores).",
     opt_in: None,
     tags: tags!["cpu"],
     fields: &[

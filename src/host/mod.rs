@@ -5,9 +5,12 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod counter;
+mod fills;
 pub mod text;
 pub mod topology;
 mod tree;
+
+pub use fills::Fills;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,11 +44,19 @@ impl HostError {
         self.source.kind() == io::ErrorKind::NotFound || number.is_some_and(|number| gone.contains(&number))
     }
 
+    /// Whether one may not read it.
+    pub fn is_forbidden(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
+
     /// Whether the kernel has the file but not the means behind it (PSI that is switched off).
     pub fn is_unsupported(&self) -> bool {
         self.source.raw_os_error() == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error())
     }
 }
+
+/// What a device is read in when it is read itself.
+const BLOCK: usize = 4 << 10;
 
 /// Less than this at once is the end of a kernel file.
 const LAST_PIECE: usize = 2 << 10;
@@ -70,7 +81,7 @@ pub struct Fill {
 pub struct Host {
     root: PathBuf,
     #[cfg(test)]
-    fills: Option<std::sync::Arc<std::collections::HashMap<String, Fill>>>,
+    fills: Option<std::sync::Arc<tests::Filled>>,
 }
 
 impl Host {
@@ -131,6 +142,28 @@ impl Host {
         }
     }
 
+    /// Reads the first block of a device itself, past the page cache, which is not kept in step with what the
+    /// kernel's own drivers write there.
+    pub fn read_first_block(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, HostError> {
+        let full = self.path(path);
+        let read = match self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECT) {
+            // Not every filesystem of files can do without its cache.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.open_flags(&full, OFlags::RDONLY)
+            }
+            opened => opened,
+        }
+        .and_then(|mut file| {
+            // Such a read wants its memory at a multiple of the block.
+            let mut memory = vec![0; 2 * BLOCK];
+            let start = memory.as_ptr().align_offset(BLOCK);
+            let block = memory.get_mut(start..).and_then(|rest| rest.get_mut(..BLOCK)).unwrap_or_default();
+            let got = file.read(block)?;
+            Ok(block.get(..got).unwrap_or_default().to_vec())
+        });
+        read.map_err(|source| HostError { path: full, source })
+    }
+
     /// The names in a directory, sorted. Names that are not UTF-8 are left out.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, HostError> {
         let full = self.path(path);
@@ -173,10 +206,8 @@ impl Host {
         let full = self.path(&path);
         #[cfg(test)]
         if let Some(fills) = &self.fills {
-            let known = path.as_ref().to_str().and_then(|path| fills.get(path));
-            return known
-                .copied()
-                .ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
+            let known = path.as_ref().to_str().and_then(|path| fills.ask(path));
+            return known.ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
         }
         let found =
             rustix::fs::statvfs(&full).map_err(|error| HostError { path: full, source: error.into() })?;
@@ -191,7 +222,11 @@ impl Host {
     }
 
     fn open_flags(&self, full: &Path, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::CLOEXEC;
+        let mut flags = flags | OFlags::CLOEXEC;
+        if !flags.contains(OFlags::PATH) {
+            // A pipe that nobody writes to, or a sensor that sleeps, is an error and not a wait.
+            flags |= OFlags::NONBLOCK;
+        }
         if self.root != Path::new("/")
             && let Ok(inside) = full.strip_prefix(&self.root)
         {

@@ -32,6 +32,8 @@ mod config;
 mod containers;
 /// The agent killed at random instants, again and again.
 mod crash;
+/// A filesystem that never answers, and mounts that come and go.
+mod dead_mount;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
 /// An idle container is sampled seldom, and at once when it wakes.

@@ -35,6 +35,7 @@ need docker docker docker.io
 need docker busybox busybox-static
 need docker ip iproute2
 need docker iptables iptables
+need dbus dbus-daemon dbus-daemon
 need netns ip iproute2
 need netns socat socat
 if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi

@@ -11,12 +11,17 @@ mod cpu;
 mod disk;
 mod diskio;
 mod kernel;
+mod mdstat;
 mod mem;
 mod net;
 mod pressure;
 mod processes;
 mod swap;
 mod system;
+mod systemd_units;
+mod temp;
+mod thin_pool;
+mod zram;
 
 use crate::host::{Host, HostError};
 use crate::metric::{Monotonic, Rows};
@@ -83,12 +88,17 @@ registry! {
     disk => Disk,
     diskio => Diskio,
     kernel => Kernel,
+    mdstat => Mdstat,
     mem => Mem,
     net => Net,
     pressure => Pressure,
     processes => Processes,
     swap => Swap,
     system => System,
+    systemd_units => SystemdUnits opt_in,
+    temp => Temp,
+    thin_pool => ThinPool opt_in,
+    zram => Zram,
 }
 
 /// A collector with its name.

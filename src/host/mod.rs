@@ -4,6 +4,8 @@
 //! of captured files in a test. With another root than `/`, a symbolic link cannot lead out of it.
 //! Every read is bounded in size, and every error names the path.
 
+pub mod bus;
+mod connection;
 pub mod counter;
 mod fills;
 pub mod text;

@@ -61,6 +61,12 @@ pub enum Unit {
     Pages,
     /// Kilobytes of 1024 bytes.
     Kibibytes,
+    /// Degrees Celsius.
+    Celsius,
+    /// Minutes.
+    Minutes,
+    /// Kilobytes of 1024 bytes per second.
+    KibibytesPerSecond,
     /// A number without a unit.
     Unitless,
 }
@@ -81,6 +87,9 @@ impl Unit {
             Self::MegabitsPerSecond => "Mbit/s",
             Self::Pages => "pages",
             Self::Kibibytes => "KiB",
+            Self::Celsius => "°C",
+            Self::Minutes => "min",
+            Self::KibibytesPerSecond => "KiB/s",
             Self::Unitless => "",
         }
     }

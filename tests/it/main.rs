@@ -40,6 +40,8 @@ mod disk_full;
 mod housekeeping;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
+/// systemd's units over a real message bus.
+mod message_bus;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
 mod outage;
 /// One row among ten thousand that a server refuses, found and shown alone.

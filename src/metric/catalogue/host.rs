@@ -4,6 +4,7 @@
 //! same unit: it counts many times in seconds that are milli- or microseconds here.
 
 mod disk;
+mod hardware;
 mod memory;
 mod network;
 mod processor;
@@ -22,4 +23,9 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     system::PROCESSES,
     system::KERNEL,
     system::PRESSURE,
+    hardware::MDSTAT,
+    hardware::TEMP,
+    hardware::THIN_POOL,
+    hardware::ZRAM,
+    system::SYSTEMD_UNITS,
 ];

@@ -60,7 +60,7 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
         );
     }
     let host = Host::new(&args.root);
-    let mut all = with_defaults();
+    let mut all = with_defaults(&args.collector);
     all.retain(|named| wanted(named.name));
     let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
     let base = host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
@@ -78,10 +78,13 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
     Exit::Fine
 }
 
-/// All collectors, as an empty configuration has them.
-fn with_defaults() -> Vec<Named> {
+/// All collectors, as an empty configuration has them, and the opt-in ones that were named.
+fn with_defaults(named: &[String]) -> Vec<Named> {
     let outside = Outside { variable: &|_| None, file: &|_| Err(io::ErrorKind::NotFound.into()) };
-    let document = Document::parse(PathBuf::new(), "", &outside);
+    let opt_in = collectors::REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name);
+    let opt_in: Vec<_> = opt_in.filter(|name| named.iter().any(|own| own == name)).collect();
+    let text = format!("[collectors]\nenabled = {opt_in:?}\n");
+    let document = Document::parse(PathBuf::new(), &text, &outside);
     collectors::from_section(&document.root().section("collectors"))
 }
 

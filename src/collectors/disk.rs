@@ -244,7 +244,45 @@ fn fields(fill: &Fill) -> Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mount, decode, doubtful, parse, visible};
+    use std::fmt::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    use super::{Disk, Fills, Mount, decode, doubtful, parse, visible};
+    use crate::collectors::Collector;
+    use crate::host::{Fill, Host};
+    use crate::metric::{Monotonic, Rows, Tags, UnixNanos, Value};
+
+    /// 4,096 mounts, half of them behind a network, one of these dead: all have their rows, and the dead one says so.
+    #[test]
+    fn many_mounts_and_a_dead_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
+        let paths: Vec<_> = (0..4096).map(|number| format!("/mnt/{number}")).collect();
+        let mut text = String::new();
+        for (number, path) in paths.iter().enumerate() {
+            let kind = if number % 2 == 0 { "nfs4" } else { "ext4" };
+            writeln!(text, "server:/{number} {path} {kind} rw 0 0").unwrap();
+        }
+        std::fs::write(folder.path().join("proc/1/mounts"), text).unwrap();
+        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0 };
+        let fills: Vec<_> = paths.iter().map(|path| (path.as_str(), fill)).collect();
+        let gate = Arc::new(Mutex::new(()));
+        let _closed = gate.lock().unwrap();
+        let host = Host::filled(folder.path(), &fills, Some(("/mnt/42", &gate)));
+        let mut disk =
+            Disk { ignored: Vec::new(), remote: true, buffer: Vec::new(), fills: Fills::default() };
+        for _ in 0..2 {
+            let mut rows = Rows::new(UnixNanos(0), Tags::default());
+            disk.collect(&host, Monotonic::default(), &mut rows).unwrap();
+            let samples = rows.into_samples();
+            assert_eq!(samples.len(), 4096);
+            let is_dead = Some(&Value::Bool(true));
+            let dead: Vec<_> =
+                samples.iter().filter(|sample| sample.fields.get("device_error") == is_dead).collect();
+            let [dead] = dead[..] else { panic!("{} are dead", dead.len()) };
+            assert_eq!((dead.tags.get("path"), dead.fields.len()), (Some("/mnt/42"), 1));
+        }
+    }
 
     #[test]
     fn escapes_are_decoded() {

@@ -69,10 +69,19 @@ struct Array<'a> {
     disks: Option<(u64, u64)>,
     /// How many places of the map are empty.
     down: Option<u64>,
-    sync: Option<Sync>,
+    work: Work,
 }
 
-/// A rebuild, check or reshape; what it waits for another is nothing done.
+/// What goes on in an array.
+#[derive(Debug, Default, PartialEq)]
+enum Work {
+    #[default]
+    None,
+    /// A rebuild, check or reshape, as far as is understood.
+    Sync(Option<Sync>),
+}
+
+/// How far it has come: nowhere while it waits for another.
 #[derive(Debug, Default, PartialEq)]
 struct Sync {
     blocks: u64,
@@ -139,23 +148,24 @@ impl<'a> Array<'a> {
             Some((*state, rest.trim_start().strip_prefix('=')?))
         }) {
             self.state = state;
-            self.sync = Some(Sync::parse(progress).unwrap_or_default());
+            self.work = Work::Sync(Sync::parse(progress));
         }
     }
 
     fn fields(&self) -> Fields {
         let count = self.devices.len() as u64;
         let disks = if self.is_bare { Some((count, count)) } else { self.disks };
-        let idle = self.blocks.filter(|_| self.sync.is_none());
-        let synced = idle.or(self.sync.as_ref().map(|sync| sync.blocks));
-        let nothing = Sync::default();
-        let sync = self.sync.as_ref().unwrap_or(&nothing);
+        let idle = Sync::default();
+        let (sync, synced) = match &self.work {
+            Work::None => (Some(&idle), self.blocks),
+            Work::Sync(sync) => (sync.as_ref(), sync.as_ref().map(|sync| sync.blocks)),
+        };
         Fields::with_capacity(10)
             .with("BlocksTotal", self.blocks)
             .with("BlocksSynced", synced)
-            .with("BlocksSyncedPct", sync.percent)
-            .with("BlocksSyncedFinishTime", sync.minutes)
-            .with("BlocksSyncedSpeed", sync.kib_per_second)
+            .with("BlocksSyncedPct", sync.map(|sync| sync.percent))
+            .with("BlocksSyncedFinishTime", sync.map(|sync| sync.minutes))
+            .with("BlocksSyncedSpeed", sync.map(|sync| sync.kib_per_second))
             .with("DisksActive", disks.map(|(_, working)| working))
             .with("DisksTotal", disks.map(|(wanted, _)| wanted))
             .with("DisksDown", if self.is_bare { Some(0) } else { self.down })
@@ -166,6 +176,9 @@ impl<'a> Array<'a> {
 
 impl Sync {
     fn parse(progress: &str) -> Option<Self> {
+        if ["PENDING", "DELAYED", "REMOTE"].contains(&progress.trim()) {
+            return Some(Self::default());
+        }
         let mut words = progress.split_ascii_whitespace();
         let percent = words.next()?.strip_suffix('%')?.parse().ok()?;
         let (blocks, _) = words.next()?.strip_prefix('(')?.split_once('/')?;
@@ -177,7 +190,7 @@ impl Sync {
 
 #[cfg(test)]
 mod tests {
-    use super::{Array, Sync, arrays, heading};
+    use super::{Array, Sync, Work, arrays, heading};
     use crate::metric::Value;
 
     #[test]
@@ -203,7 +216,7 @@ mod tests {
             blocks: Some(136_448),
             disks: Some((2, 1)),
             down: Some(1),
-            sync: Some(sync),
+            work: Work::Sync(Some(sync)),
             ..Array::default()
         };
         let second = Array {
@@ -227,21 +240,20 @@ mod tests {
 
     #[test]
     fn what_an_array_is_at_is_its_state() {
-        let check = |line, state, sync: Option<Sync>| {
+        let check = |line, state, work: Work| {
             let mut array = Array { state: "active", ..Array::default() };
             array.take(line);
-            assert_eq!((array.state, array.sync), (state, sync), "{line}");
+            assert_eq!((array.state, array.work), (state, work), "{line}");
         };
-        check("      \tresync=PENDING", "resyncing", Some(Sync::default()));
-        check("  check=DELAYED", "checking", Some(Sync::default()));
-        check(
-            "  reshape = 1.0% (1/99) finish=2.5min speed=7K/sec",
-            "reshaping",
-            Some(Sync { blocks: 1, percent: 1.0, minutes: 2.5, kib_per_second: 7.0 }),
-        );
-        check("  recovery = x% (1/99) finish=2.5min speed=7K/sec", "recovering", Some(Sync::default()));
-        check("  bitmap: 0/1 pages [0KB], 65536KB chunk", "active", None);
-        check("  recovery", "active", None);
+        let waits = || Work::Sync(Some(Sync::default()));
+        check("      \tresync=PENDING", "resyncing", waits());
+        check("  check=DELAYED", "checking", waits());
+        let sync = Sync { blocks: 1, percent: 1.0, minutes: 2.5, kib_per_second: 7.0 };
+        let line = "  reshape = 1.0% (1/99) finish=2.5min speed=7K/sec";
+        check(line, "reshaping", Work::Sync(Some(sync)));
+        check("  recovery = x% (1/99) finish=2.5min speed=7K/sec", "recovering", Work::Sync(None));
+        check("  bitmap: 0/1 pages [0KB], 65536KB chunk", "active", Work::None);
+        check("  recovery", "active", Work::None);
     }
 
     #[test]

@@ -120,7 +120,11 @@ mod tests {
     const FILL: Fill = Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1 };
 
     fn host(paths: &[&str], hanging: Option<(&str, &Arc<Mutex<()>>)>) -> Host {
-        Host::filled(&paths.iter().map(|path| (*path, FILL)).collect::<Vec<_>>(), hanging)
+        Host::filled(
+            "/nowhere".as_ref(),
+            &paths.iter().map(|path| (*path, FILL)).collect::<Vec<_>>(),
+            hanging,
+        )
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! Every read is bounded in size, and every error names the path.
 
 pub mod bus;
+#[cfg(test)]
+pub(crate) mod captured;
 mod connection;
 pub mod counter;
 mod fills;

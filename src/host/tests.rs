@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::{Fill, Host, KeptFile};
@@ -30,12 +31,15 @@ impl FromIterator<(String, Fill)> for Filled {
 }
 
 impl Host {
-    /// A machine without files whose filesystems are these; the one at `hanging` does not answer while the gate
-    /// is held.
-    pub(crate) fn filled(fills: &[(&str, Fill)], hanging: Option<(&str, &Arc<Mutex<()>>)>) -> Self {
+    /// A machine whose filesystems are these; the one at `hanging` does not answer while the gate is held.
+    pub(crate) fn filled(
+        root: &Path,
+        fills: &[(&str, Fill)],
+        hanging: Option<(&str, &Arc<Mutex<()>>)>,
+    ) -> Self {
         let mut filled: Filled = fills.iter().map(|(path, fill)| ((*path).to_owned(), *fill)).collect();
         filled.hanging = hanging.map(|(path, gate)| (path.to_owned(), gate.clone()));
-        let mut host = Self::new("/nowhere");
+        let mut host = Self::new(root);
         host.fills = Some(Arc::new(filled));
         host
     }

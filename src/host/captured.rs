@@ -2,6 +2,8 @@
 //! them, so that whatever is captured is also met cut, too large and going backwards.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -49,6 +51,67 @@ pub(crate) struct Captured {
     _made: Option<TempDir>,
 }
 
+/// Folders that vanish when the machine's files have been touched so often, as a control group and a process
+/// do: what is open of them is no longer readable.
+#[derive(Debug)]
+pub(crate) struct Vanishing {
+    folders: Vec<PathBuf>,
+    touches_left: AtomicUsize,
+}
+
+impl Vanishing {
+    pub(crate) fn new(folders: Vec<PathBuf>) -> Arc<Self> {
+        Arc::new(Self { folders, touches_left: AtomicUsize::new(usize::MAX) })
+    }
+
+    /// From now on, the touch with that number finds them gone.
+    pub(crate) fn after(&self, touches: usize) {
+        self.touches_left.store(touches, Ordering::Relaxed);
+    }
+
+    /// Whether they are gone; they are there again.
+    pub(crate) fn restore(&self) -> bool {
+        let are_gone = self.touches_left.swap(usize::MAX, Ordering::Relaxed) == 0;
+        if are_gone {
+            self.folders.iter().for_each(|folder| std::fs::rename(Self::away(folder), folder).unwrap());
+        }
+        are_gone
+    }
+
+    pub(super) fn touch(&self) {
+        let less = |left: usize| left.checked_sub(1);
+        if self.touches_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) == Ok(1) {
+            self.folders.iter().for_each(|folder| std::fs::rename(folder, Self::away(folder)).unwrap());
+        }
+    }
+
+    pub(super) fn has_taken(&self, path: &Path) -> bool {
+        self.touch();
+        self.touches_left.load(Ordering::Relaxed) == 0
+            && self.folders.iter().any(|folder| path.starts_with(folder))
+    }
+
+    /// Out of the sight of whoever lists the folder that it was in.
+    fn away(folder: &Path) -> PathBuf {
+        let root = folder.ancestors().find(|folder| folder.join("away").is_dir()).unwrap();
+        let name = folder.strip_prefix(root).unwrap().to_string_lossy().replace('/', "!");
+        root.join("away").join(name)
+    }
+}
+
+impl Host {
+    /// The same machine, of which these folders will vanish.
+    pub(crate) fn with(mut self, vanishing: Arc<Vanishing>) -> Self {
+        self.vanishing = Some(vanishing);
+        self
+    }
+}
+
+/// A folder, in memory where that is possible: a disk's filesystem writes out what is written over.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The path of a fixture.
 pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(path)
@@ -70,7 +133,7 @@ pub(crate) fn at(machine: &str, moment: &str) -> Captured {
         let since = time(&host);
         return Captured { host, since, _made: None };
     };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for base in WHOLE {
         let from = Host::new(fixture(&format!("{base}/{}", oddity.files_of(moment))));
         for name in FOLDERS.into_iter().filter(|name| from.has(name)) {

@@ -86,6 +86,8 @@ pub struct Host {
     root: PathBuf,
     #[cfg(test)]
     fills: Option<std::sync::Arc<tests::Filled>>,
+    #[cfg(test)]
+    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
 }
 
 impl Host {
@@ -95,6 +97,8 @@ impl Host {
             root: root.into(),
             #[cfg(test)]
             fills: None,
+            #[cfg(test)]
+            vanishing: None,
         }
     }
 
@@ -119,7 +123,12 @@ impl Host {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<KeptFile, HostError> {
         let full = self.path(path);
         match self.open_flags(&full, OFlags::RDONLY) {
-            Ok(file) => Ok(KeptFile { file, path: full }),
+            Ok(file) => Ok(KeptFile {
+                file,
+                path: full,
+                #[cfg(test)]
+                vanishing: self.vanishing.clone(),
+            }),
             Err(source) => Err(HostError { path: full, source }),
         }
     }
@@ -226,6 +235,8 @@ impl Host {
     }
 
     fn open_flags(&self, full: &Path, flags: OFlags) -> io::Result<File> {
+        #[cfg(test)]
+        self.vanishing.iter().for_each(|vanishing| vanishing.touch());
         let mut flags = flags | OFlags::CLOEXEC;
         if !flags.contains(OFlags::PATH) {
             // A pipe that nobody writes to, or a sensor that sleeps, is an error and not a wait.
@@ -253,6 +264,8 @@ impl Host {
 pub struct KeptFile {
     file: File,
     path: PathBuf,
+    #[cfg(test)]
+    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
 }
 
 impl KeptFile {
@@ -260,6 +273,10 @@ impl KeptFile {
     /// where the text fits into the room that the buffer has.
     pub fn read<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
         buffer.clear();
+        #[cfg(test)]
+        if self.vanishing.as_ref().is_some_and(|vanishing| vanishing.has_taken(&self.path)) {
+            return Err(self.error(rustix::io::Errno::NODEV.into()));
+        }
         loop {
             let length = buffer.len();
             if buffer.capacity().saturating_sub(length) < FIRST_READ {

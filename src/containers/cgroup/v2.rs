@@ -98,7 +98,10 @@ pub(crate) fn cpu(bytes: &[u8]) -> Option<Cpu> {
 impl MemoryFiles {
     fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
         let usage = self.current.number(host, buffer)?;
-        let limit = self.max.number(host, buffer);
+        let limit = self.max.read(host, buffer).bytes().and_then(|bytes| match bytes.trim_ascii() {
+            b"max" => Some(u64::MAX),
+            bytes => scan::lone(bytes),
+        });
         let max_usage = self.peak.number(host, buffer);
         let swap = self.swap.number(host, buffer);
         let (fail_count, oom_kills) =

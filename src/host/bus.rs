@@ -77,7 +77,12 @@ impl Answer {
 /// Asks over the socket at `path`.
 pub fn call(host: &Host, path: &str, peer: Peer, call: &Call) -> Result<Answer, HostError> {
     let mut stream = host.connect(path, PATIENCE)?;
-    ask(&mut stream, peer, call).map_err(|source| HostError { path: host.path(path), source })
+    ask(&mut stream, peer, call).map_err(|source| {
+        let is_silent = source.kind() == io::ErrorKind::WouldBlock;
+        let source =
+            if is_silent { io::Error::new(io::ErrorKind::TimedOut, "it does not answer") } else { source };
+        HostError { path: host.path(path), source }
+    })
 }
 
 fn ask(stream: &mut (impl Read + Write), peer: Peer, call: &Call) -> io::Result<Answer> {

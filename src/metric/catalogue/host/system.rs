@@ -103,7 +103,7 @@ pub(super) const SYSTEMD_UNITS: Measurement = Measurement {
     name: "systemd_units",
     meaning: "A unit of systemd, its states as tags and as Telegraf's numbers for them.",
     opt_in: Some(
-        "`collectors.enabled = [\"systemd_units\"]`; a row per unit of the kinds in `collectors.systemd_units.types`, and systemd is asked once per tick.",
+        "`collectors.enabled = [\"systemd_units\"]`; a row per unit of the kinds in `collectors.systemd_units.types`, and systemd is asked once per tick, which took it 22 ms of processor time with 136 units on a slow (emulated) machine.",
     ),
     tags: &["name", "load", "active", "sub"],
     fields: &[

@@ -1,7 +1,7 @@
 //! Units of systemd and their states.
 //!
 //! systemd itself is asked (`ListUnits`, which every version has and everybody may call), over the system's
-//! message bus or, on a machine without one, over systemd's own socket, which is root's. Both are below the host's
+//! message bus, without which there are no rows. Its socket is below the host's
 //! root, so it works in a container too. Names, tags and the numbers that stand for the states are Telegraf's; a state without
 //! a number there has none here, and its name is in the tag.
 
@@ -9,7 +9,7 @@ use wildmatch::WildMatch;
 
 use super::{CollectError, Collector, Outcome};
 use crate::host::Host;
-use crate::host::bus::{self, Answer, Call, Peer};
+use crate::host::bus::{self, Answer, Call};
 use crate::metric::{Fields, Monotonic, Rows, Text};
 use crate::settings::Section;
 
@@ -20,7 +20,6 @@ pub(super) const SUMMARY: &str = "States of systemd's units.";
 const BOOTED: &str = "/run/systemd/system";
 
 const BUS: &str = "/run/dbus/system_bus_socket";
-const PRIVATE: &str = "/run/systemd/private";
 
 const LIST_UNITS: Call = Call {
     service: "org.freedesktop.systemd1",
@@ -132,17 +131,10 @@ impl Collector for SystemdUnits {
         if !host.has(BOOTED) {
             return Ok(Outcome::Nothing("systemd does not run here"));
         }
-        let mut path = BUS;
-        let answer = match bus::call(host, BUS, Peer::Bus, &LIST_UNITS) {
-            Err(error) if error.is_missing() => {
-                path = PRIVATE;
-                bus::call(host, PRIVATE, Peer::Service, &LIST_UNITS)?
-            }
-            answer => answer?,
-        };
+        let answer = bus::call(host, BUS, &LIST_UNITS)?;
         let Some(units) = units(&answer) else {
             let reason = "expected an array of units".to_owned();
-            return Err(CollectError::Odd { path, reason });
+            return Err(CollectError::Odd { path: BUS, reason });
         };
         for unit in units.iter().filter(|unit| self.wants(unit.name)) {
             let tags = [("name", unit.name), ("load", unit.load), ("active", unit.active), ("sub", unit.sub)];
@@ -197,14 +189,14 @@ mod tests {
 
     use super::{BUS, LIST_UNITS, SystemdUnits, Unit, units};
     use crate::host::Host;
-    use crate::host::bus::{self, Peer};
+    use crate::host::bus;
 
     /// A real systemd's answer, as `systemctl list-units --all` printed it at that moment.
     #[test]
     fn units_are_those_that_systemctl_lists() {
         let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host/storage");
         let host = Host::captured(machine.join("t0"));
-        let answer = bus::call(&host, BUS, Peer::Bus, &LIST_UNITS).unwrap();
+        let answer = bus::call(&host, BUS, &LIST_UNITS).unwrap();
         let mut said: Vec<_> = units(&answer).unwrap();
         said.sort_by_key(|unit| unit.name);
         let listed = Host::new(machine).read("/systemctl.txt").unwrap();

@@ -51,15 +51,6 @@ pub struct Call {
     pub method: &'static str,
 }
 
-/// What stands at the other end of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
-    /// A bus, which wants to be greeted.
-    Bus,
-    /// The service itself.
-    Service,
-}
-
 /// What a method gave back, to be read value by value.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -75,9 +66,9 @@ impl Answer {
 }
 
 /// Asks over the socket at `path`.
-pub fn call(host: &Host, path: &str, peer: Peer, call: &Call) -> Result<Answer, HostError> {
+pub fn call(host: &Host, path: &str, call: &Call) -> Result<Answer, HostError> {
     let mut stream = host.connect(path, PATIENCE)?;
-    ask(&mut stream, peer, call).map_err(|source| {
+    ask(&mut stream, call).map_err(|source| {
         let is_silent = source.kind() == io::ErrorKind::WouldBlock;
         let source =
             if is_silent { io::Error::new(io::ErrorKind::TimedOut, "it does not answer") } else { source };
@@ -85,13 +76,11 @@ pub fn call(host: &Host, path: &str, peer: Peer, call: &Call) -> Result<Answer, 
     })
 }
 
-fn ask(stream: &mut (impl Read + Write), peer: Peer, call: &Call) -> io::Result<Answer> {
+fn ask(stream: &mut (impl Read + Write), call: &Call) -> io::Result<Answer> {
     stream.write_all(HANDSHAKE)?;
     shake_hands(stream)?;
     let mut out = BEGIN.to_vec();
-    if peer == Peer::Bus {
-        out.extend(message(&HELLO, 1));
-    }
+    out.extend(message(&HELLO, 1));
     out.extend(message(call, 2));
     stream.write_all(&out)?;
     // Besides the answer to the greeting, a bus may send signals first.
@@ -279,7 +268,7 @@ impl<'a> Values<'a> {
 mod tests {
     use std::io::{self, Cursor, Read, Write};
 
-    use super::{Call, HELLO, Peer, ask, message};
+    use super::{Call, HELLO, ask, message};
 
     /// What the other side will say, whatever it is asked; and what it was asked.
     struct Recorded(Cursor<Vec<u8>>, Vec<u8>);
@@ -301,9 +290,9 @@ mod tests {
 
     const ASKED: Call = Call { service: "a.b", object: "/a", interface: "a.b.C", method: "D" };
 
-    fn asked(said: &[u8], peer: Peer) -> (Result<Vec<u8>, String>, Vec<u8>) {
+    fn asked(said: &[u8]) -> (Result<Vec<u8>, String>, Vec<u8>) {
         let mut stream = Recorded(Cursor::new(said.to_vec()), Vec::new());
-        let answer = ask(&mut stream, peer, &ASKED);
+        let answer = ask(&mut stream, &ASKED);
         (answer.map(|answer| answer.bytes).map_err(|error| error.to_string()), stream.1)
     }
 
@@ -340,18 +329,16 @@ mod tests {
             sent(b'l', 4, 2, "", b"a signal"),
             sent(b'B', 2, 2, "", b"ours"),
         ];
-        let (answer, said) = asked(&parts.concat(), Peer::Bus);
+        let (answer, said) = asked(&parts.concat());
         assert_eq!(answer.unwrap(), b"ours");
         let expected = [super::HANDSHAKE, super::BEGIN, &message(&HELLO, 1), &message(&ASKED, 2)].concat();
         assert_eq!(said, expected);
-        let (_, said) = asked(&parts.concat(), Peer::Service);
-        assert_eq!(said, [super::HANDSHAKE, super::BEGIN, &message(&ASKED, 2)].concat());
     }
 
     #[test]
     fn refusals_are_told() {
         let check = |said: Vec<u8>, expected: &str| {
-            assert_eq!(asked(&said, Peer::Bus).0.unwrap_err(), expected);
+            assert_eq!(asked(&said).0.unwrap_err(), expected);
         };
         check(b"REJECTED EXTERNAL\r\n".to_vec(), "it does not let us in");
         check(b"HTTP/1.1 400\r\n".to_vec(), "it does not speak D-Bus as expected");
@@ -369,11 +356,11 @@ mod tests {
         let whole =
             [b"OK 1\r\n".to_vec(), sent(b'l', 2, 1, "", b""), sent(b'l', 2, 2, "a.Error", b"x")].concat();
         for at in 0..whole.len() {
-            assert!(asked(&whole[..at], Peer::Bus).0.is_err());
+            assert!(asked(&whole[..at]).0.is_err());
             for byte in 0..=255 {
                 let mut other = whole.clone();
                 other[at] = byte;
-                let _ = asked(&other, Peer::Bus);
+                let _ = asked(&other);
             }
         }
     }

@@ -91,12 +91,7 @@ pub(super) const PRESSURE: Measurement = Measurement {
 };
 
 const fn unit_state(name: &'static str, meaning: &'static str) -> Field {
-    Field::gauge(
-        name,
-        Unitless,
-        meaning,
-        "systemd, ListUnits over /run/dbus/system_bus_socket or /run/systemd/private",
-    )
+    Field::gauge(name, Unitless, meaning, "systemd, ListUnits over /run/dbus/system_bus_socket")
 }
 
 pub(super) const SYSTEMD_UNITS: Measurement = Measurement {

@@ -44,12 +44,16 @@ need podman conmon conmon
 need podman runc runc
 need iostat iostat sysstat
 need image update-ca-certificates ca-certificates
+need dbus dbus-daemon dbus-daemon
 need netns ip iproute2
 need netns socat socat
 if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
 if [ ! -c /dev/net/tun ]; then skipped+=(netns); fi
 # Small disks, to be full.
 unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)
+# Filesystems that nobody serves.
+unshare --mount sh -c 'exec 3<>/dev/fuse && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 x /mnt' \
+  2>/dev/null || skipped+=(fuse)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/dunlin-tests
 export DUNLIN_TEST_STATSD=$cache/node_modules/statsd

@@ -3,17 +3,19 @@
 //! What is mounted comes from `/proc/1/mounts`, the view of the machine's first process (from
 //! `/proc/self/mounts` or `/proc/mounts` where that cannot be read), how full it is from `statvfs`
 //! below the root. Not asked, since no answer has a meaning or asking itself does something:
-//! filesystems that are no storage (proc, cgroup, autofs, ...). Not asked unless `remote = true`,
-//! since the answer may never come: those behind a network. Several mounts at one path hide each
-//! other: the last is meant.
+//! filesystems that are no storage (proc, cgroup, autofs, ...). Not asked unless `remote = true`:
+//! those behind a network. Where an answer may never come (these, whatever a process of a user serves, and
+//! all that is mounted below them) it is asked for without waiting for it: see [`Fills`]. Several mounts at one
+//! path hide each other: the last is meant.
 //!
 //! Own parser: that of procfs leaves spaces in paths encoded and fails whole on one odd line.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::{CollectError, Collector, Outcome};
 use crate::host::mountinfo::decode;
-use crate::host::{Fill, Host, HostError, counter, text};
+use crate::host::{Fill, Fills, Host, HostError, counter, text};
 use crate::metric::{Fields, Monotonic, Rows, Text};
 use crate::settings::Section;
 
@@ -93,13 +95,14 @@ pub(super) struct Disk {
     ignored: Vec<String>,
     remote: bool,
     buffer: Vec<u8>,
+    fills: Fills,
 }
 
 impl Disk {
     /// `ignore_fs`: types that are left out; `remote`: whether network filesystems are asked.
     pub(super) fn new(section: &Section<'_>) -> Self {
         let ignored = section.texts("ignore_fs", IGNORED);
-        Self { ignored, remote: section.truth("remote", false), buffer: Vec::new() }
+        Self { ignored, remote: section.truth("remote", false), buffer: Vec::new(), fills: Fills::default() }
     }
 
     fn wants(&self, kind: &str) -> bool {
@@ -112,24 +115,53 @@ impl Disk {
 impl Collector for Disk {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         read_mounts(host, &mut self.buffer)?;
-        for mount in visible(&self.buffer) {
-            if !self.wants(mount.kind) {
-                continue;
+        let buffer = std::mem::take(&mut self.buffer);
+        let mounts = visible(&buffer);
+        let doubtful = doubtful(&mounts);
+        let wanted: Vec<_> = mounts.iter().filter(|mount| self.wants(mount.kind)).collect();
+        let asked: Vec<_> =
+            wanted.iter().map(|mount| mount.path.as_str()).filter(|path| doubtful.contains(path)).collect();
+        let mut answers = self.fills.ask(host, &asked);
+        for mount in wanted {
+            let is_doubtful = doubtful.contains(mount.path.as_str());
+            let answer = if is_doubtful { answers.remove(&mount.path) } else { Some(host.fill(&mount.path)) };
+            let mut fields = match answer {
+                Some(Ok(fill)) if fill.total > 0 => fields(&fill),
+                Some(Ok(_)) => continue,
+                // One that may not be entered, or has just gone, keeps the others from nothing.
+                Some(Err(error)) if !is_doubtful || error.is_missing() || error.is_forbidden() => continue,
+                Some(Err(_)) | None => Fields::new(),
+            };
+            if is_doubtful {
+                fields.set("device_error", fields.is_empty());
             }
-            // One that may not be entered, or has just gone, keeps the others from nothing.
-            let Ok(fill) = host.fill(&mount.path) else { continue };
-            if fill.total > 0 {
-                let tags = [
-                    (Text::of("path"), mount.path.into()),
-                    (Text::of("device"), mount.device.replace("/dev/", "").into()),
-                    (Text::of("fstype"), mount.kind.to_owned().into()),
-                    (Text::of("mode"), Text::of(mount.mode)),
-                ];
-                rows.add_tagged("disk", rows.base().and(tags), fields(&fill));
-            }
+            rows.add_tagged("disk", rows.base().and(tags(mount)), fields);
         }
+        self.buffer = buffer;
         Ok(Outcome::Read)
     }
+}
+
+fn tags(mount: &Mount<'_>) -> [(Text, Text); 4] {
+    [
+        (Text::of("path"), mount.path.clone().into()),
+        (Text::of("device"), mount.device.replace("/dev/", "").into()),
+        (Text::of("fstype"), mount.kind.to_owned().into()),
+        (Text::of("mode"), Text::of(mount.mode)),
+    ]
+}
+
+/// The paths at which an answer may never come: of what is behind a network or a process of a user, and of
+/// what is mounted below that.
+fn doubtful<'a>(mounts: &'a [Mount<'_>]) -> HashSet<&'a str> {
+    let may_hang = |kind: &str| REMOTE.contains(&kind) || kind == "virtiofs" || kind.starts_with("fuse");
+    let own: HashSet<_> = mounts
+        .iter()
+        .filter(|mount| may_hang(mount.kind) && !PSEUDO.contains(&mount.kind))
+        .map(|mount| Path::new(&mount.path))
+        .collect();
+    let is_below = |mount: &&Mount<'_>| Path::new(&mount.path).ancestors().any(|path| own.contains(path));
+    mounts.iter().filter(is_below).map(|mount| mount.path.as_str()).collect()
 }
 
 fn read_mounts(host: &Host, buffer: &mut Vec<u8>) -> Result<(), HostError> {
@@ -196,7 +228,45 @@ fn fields(fill: &Fill) -> Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mount, parse, visible};
+    use std::fmt::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    use super::{Disk, Fills, Mount, doubtful, parse, visible};
+    use crate::collectors::Collector;
+    use crate::host::{Fill, Host};
+    use crate::metric::{Monotonic, Rows, Tags, UnixNanos, Value};
+
+    /// 4,096 mounts, half of them behind a network, one of these dead: all have their rows, and the dead one says so.
+    #[test]
+    fn many_mounts_and_a_dead_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
+        let paths: Vec<_> = (0..4096).map(|number| format!("/mnt/{number}")).collect();
+        let mut text = String::new();
+        for (number, path) in paths.iter().enumerate() {
+            let kind = if number % 2 == 0 { "nfs4" } else { "ext4" };
+            writeln!(text, "server:/{number} {path} {kind} rw 0 0").unwrap();
+        }
+        std::fs::write(folder.path().join("proc/1/mounts"), text).unwrap();
+        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0 };
+        let fills: Vec<_> = paths.iter().map(|path| (path.as_str(), fill)).collect();
+        let gate = Arc::new(Mutex::new(()));
+        let _closed = gate.lock().unwrap();
+        let host = Host::filled(folder.path(), &fills, Some(("/mnt/42", &gate)));
+        let mut disk =
+            Disk { ignored: Vec::new(), remote: true, buffer: Vec::new(), fills: Fills::default() };
+        for _ in 0..2 {
+            let mut rows = Rows::new(UnixNanos(0), Tags::default());
+            disk.collect(&host, Monotonic::default(), &mut rows).unwrap();
+            let samples = rows.into_samples();
+            assert_eq!(samples.len(), 4096);
+            let is_dead = Some(&Value::Bool(true));
+            let dead: Vec<_> =
+                samples.iter().filter(|sample| sample.fields.get("device_error") == is_dead).collect();
+            let [dead] = dead[..] else { panic!("{} are dead", dead.len()) };
+            assert_eq!((dead.tags.get("path"), dead.fields.len()), (Some("/mnt/42"), 1));
+        }
+    }
 
     #[test]
     fn a_line_is_a_mount_or_nothing() {
@@ -210,6 +280,21 @@ mod tests {
         check("a /a xfs", None);
         check("a net:[4026531840] nsfs rw 0 0", None);
         check("", None);
+    }
+
+    #[test]
+    fn an_answer_is_doubtful_at_and_below_what_may_hang() {
+        let check = |text: &str, expected: &[&str]| {
+            let mounts = visible(text.as_bytes());
+            let found = doubtful(&mounts);
+            let mut found: Vec<_> = found.into_iter().collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{text:?}");
+        };
+        check("a / ext4 rw\nb /x nfs4 rw\nc /x/y ext4 rw\nd /xy ext4 rw\n", &["/x", "/x/y"]);
+        check("a / nfs rw\nb /home ext4 rw\n", &["/", "/home"]);
+        check("a / ext4 rw\nb /s fuse.sshfs rw\nc /n fuseblk rw\nd /f fusectl rw\n", &["/n", "/s"]);
+        check("a /x nfs rw\ntmpfs /x tmpfs rw\n", &[]);
     }
 
     #[test]

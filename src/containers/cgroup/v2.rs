@@ -111,7 +111,10 @@ impl MemoryFiles {
         if current.is_none() && !self.is_root {
             return None;
         }
-        let limit = self.max.number(host, buffer);
+        let limit = self.max.read(host, buffer).bytes().and_then(|bytes| match bytes.trim_ascii() {
+            b"max" => Some(u64::MAX),
+            bytes => scan::lone(bytes),
+        });
         let max_usage = self.peak.number(host, buffer);
         let swap = self.swap.number(host, buffer);
         let swap = swap.or_else(|| self.whole.read(host, buffer).bytes().and_then(swap_in_use));

@@ -162,7 +162,7 @@ fn captured_hosts_give_the_expected_rows() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
     for machine in MACHINES {
         let folder = tempfile::tempdir().unwrap();
-        let (start, _) = set(machine, "t0", folder.path());
+        let (start, _) = set(machine, None, "t0", folder.path());
         let host = Host::new(folder.path());
         let patterns = ["/", "/docker", "/docker/*", "/user.slice", "/system.slice/d?mo.*", "/*/docker-*"];
         let mut others = OtherCgroups::new(&config(&patterns), &host, Tags::default()).unwrap();
@@ -170,7 +170,7 @@ fn captured_hosts_give_the_expected_rows() {
         let paths: Vec<_> = others.paths().map(str::to_owned).collect();
         let mut said = String::new();
         for moment in ["t0", "t1"] {
-            let (time, _) = set(machine, moment, folder.path());
+            let (time, _) = set(machine, None, moment, folder.path());
             others.begin_pass();
             let mut rows = Rows::new(time, Tags::default());
             for path in &paths {

@@ -228,8 +228,18 @@ fn memory() {
          events_oom=14u events_oom_group_kill=15u cache=5u some_new_key=6u",
     );
     check_memory(
-        Memory { usage: 500, fail_count: Some(0), ..Memory::default() },
+        Memory {
+            usage: 500,
+            limit: Some(u64::MAX),
+            fail_count: Some(0),
+            inactive_file: Some(0),
+            ..Memory::default()
+        },
         "docker_container_mem usage=500u usage_total=500u limit=1000u usage_percent=50.0 working_set=500u",
+    );
+    check_memory(
+        Memory { usage: 500, swap: Some(1), ..Memory::default() },
+        "docker_container_mem usage_total=500u swap=1u",
     );
 }
 
@@ -237,9 +247,10 @@ fn memory() {
 fn a_limit_that_the_host_cannot_reach_is_the_hosts_memory() {
     assert_eq!(limit(Some(9_223_372_036_854_771_712), 1000), Some(1000));
     assert_eq!(limit(Some(999), 1000), Some(999));
-    assert_eq!(limit(None, 1000), Some(1000));
+    assert_eq!(limit(Some(u64::MAX), 1000), Some(1000));
     assert_eq!(limit(Some(999), 0), Some(999));
-    assert_eq!(limit(None, 0), None);
+    assert_eq!(limit(Some(u64::MAX), 0), None);
+    assert_eq!(limit(None, 1000), None);
 }
 
 #[test]
@@ -300,8 +311,7 @@ fn block_io_by_device_and_in_all() {
     let both = "io_service_bytes_recursive_read=2u io_service_bytes_recursive_write=4u \
         io_service_bytes_recursive_sync=6u io_service_bytes_recursive_async=8u \
         io_service_bytes_recursive_discard=10u io_service_bytes_recursive_total=12u \
-        io_serviced_recursive_read=14u io_serviced_recursive_write=0u io_cost_usage=16u io_cost_wait=18u \
-        io_cost_indebt=20u io_cost_indelay=22u";
+        io_serviced_recursive_read=14u io_cost_usage=16u io_cost_wait=18u io_cost_indebt=20u io_cost_indelay=22u";
     check(
         &Reading { block_io: Some(vec![device(0), device(16)]), ..Reading::default() },
         "device",

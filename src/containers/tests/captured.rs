@@ -1,9 +1,9 @@
 //! Every captured host with Docker: who is there, what their files call them, and the rows of two
-//! readings, against `expected/containers.txt`. `UPDATE_EXPECTED=1` writes it anew.
+//! readings, against `expected/containers.txt`; and the same of the odd hosts that are made from them.
+//! `UPDATE_EXPECTED=1` writes anew.
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use wildmatch::WildMatch;
 
@@ -12,6 +12,7 @@ use crate::containers::metadata::State;
 use crate::containers::runtime::docker_files;
 use crate::containers::{Change, Config, ContainerId, Containers, Metadata, Update};
 use crate::host::Host;
+use crate::host::captured::{ODD, Oddity, Vanishing, folder, lay_over, time};
 use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
 
 pub(in crate::containers) const MACHINES: [&str; 2] = ["cgroup-v1-docker", "cgroup-v2-docker"];
@@ -20,33 +21,39 @@ pub(in crate::containers) fn fixture(machine: &str, path: &str) -> String {
     format!("{}/tests/fixtures/host/{machine}/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Lays files over those that are there, in place: who has one open reads the new text, as the kernel's
-/// files do.
-fn lay_over(from: &Host, path: &str, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    let directories = from.directories(path).unwrap();
-    for name in from.list(path).unwrap() {
-        let (source, target) = (format!("{path}/{name}"), to.join(&name));
-        if directories.contains(&name) {
-            lay_over(from, &source, &target);
-        } else if let Ok(link) = from.link(&source) {
-            let _ = std::fs::remove_file(&target);
-            std::os::unix::fs::symlink(link, &target).unwrap();
-        } else {
-            std::fs::copy(from.path(&source), &target).unwrap();
+/// A host whose containers are read, as it is or made odd, and the file of what is expected.
+struct Subject {
+    machine: &'static str,
+    oddity: Option<Oddity>,
+    expected: String,
+}
+
+fn subjects() -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for machine in MACHINES {
+        let expected = fixture(machine, "expected/containers.txt");
+        subjects.push(Subject { machine, oddity: None, expected });
+        for (odd, oddity) in ODD {
+            let expected = fixture(odd, &format!("expected/containers-of-{machine}.txt"));
+            subjects.push(Subject { machine, oddity: Some(oddity), expected });
         }
     }
+    subjects
 }
 
 /// Those of a host's folders that containers are read from.
-pub(in crate::containers) fn set(machine: &str, moment: &str, to: &Path) -> (UnixNanos, Monotonic) {
-    let from = Host::new(fixture(machine, moment));
+pub(in crate::containers) fn set(
+    machine: &str,
+    oddity: Option<Oddity>,
+    moment: &str,
+    to: &Path,
+) -> (UnixNanos, Monotonic) {
+    let files = oddity.map_or(moment, |oddity| oddity.files_of(moment));
+    let from = Host::new(fixture(machine, files));
     for folder in ["proc", "sys/fs/cgroup", "var/lib/docker/containers"] {
-        lay_over(&from, folder, &to.join(folder));
+        lay_over(&from, folder, &to.join(folder), oddity.map(|oddity| (oddity, moment)));
     }
-    let time = from.read("/time").unwrap();
-    let (seconds, nanos) = time.split_whitespace().next().unwrap().split_once('.').unwrap();
-    let since = Duration::new(seconds.parse().unwrap(), format!("{nanos:0<9}").parse().unwrap());
+    let since = time(&Host::new(fixture(machine, moment)));
     (UnixNanos::default().plus(since), Monotonic(since))
 }
 
@@ -77,13 +84,19 @@ fn config() -> Config {
     }
 }
 
-/// The rows of both readings; no engine answers on a captured host, so its files name the containers.
-fn readings(machine: &str) -> (String, Vec<Sample>) {
-    let folder = tempfile::tempdir().unwrap();
-    let (start, at) = set(machine, "t0", folder.path());
-    let mut containers = Containers::new(config(), Host::new(folder.path()));
+/// Containers of a host on which no engine answers, so its files name them.
+fn containers(host: Host) -> Containers {
+    let mut containers = Containers::new(config(), host);
     containers.update(Update::Unavailable);
-    let found: Vec<_> = containers
+    containers
+}
+
+/// The rows of both readings.
+fn readings(subject: &Subject) -> (String, Vec<Sample>) {
+    let folder = folder();
+    let (start, at) = set(subject.machine, None, "t0", folder.path());
+    let mut containers = containers(Host::new(folder.path()));
+    let mut found: Vec<_> = containers
         .discover(true, at)
         .into_iter()
         .map(|change| match change {
@@ -92,16 +105,25 @@ fn readings(machine: &str) -> (String, Vec<Sample>) {
         })
         .collect();
     assert_eq!(containers.ids().collect::<Vec<_>>(), found.iter().collect::<Vec<_>>());
+    if subject.oddity.is_some() {
+        // What one is odd in, they all are.
+        found.truncate(3);
+    }
     let (mut text, mut all) = (String::new(), Vec::new());
     for moment in ["t0", "t1"] {
-        let (time, at) = set(machine, moment, folder.path());
-        assert_eq!(containers.discover(true, at), []);
+        let (time, at) = set(subject.machine, subject.oddity, moment, folder.path());
+        let changes = containers.discover(true, at);
         containers.begin_pass();
         let mut rows = Rows::new(time, Tags::default());
         for id in &found {
-            assert!(containers.collect(id, time, at, &mut rows).is_some(), "{id}");
+            let collected = containers.collect(id, time, at, &mut rows);
+            assert!(collected.is_some() || subject.oddity.is_some(), "{id}");
         }
         writeln!(text, "{moment}:").unwrap();
+        for change in changes {
+            assert!(subject.oddity.is_some(), "{change:?}");
+            writeln!(text, "{change:?}").unwrap();
+        }
         for sample in rows.into_samples() {
             text.push_str(&line(&sample, start));
             all.push(sample);
@@ -113,19 +135,88 @@ fn readings(machine: &str) -> (String, Vec<Sample>) {
 #[test]
 fn captured_hosts_give_the_expected_rows() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
-    for machine in MACHINES {
-        let (said, samples) = readings(machine);
+    for subject in subjects() {
+        let (said, samples) = readings(&subject);
+        let path = &subject.expected;
         for sample in &samples {
-            assert_eq!(catalogue::contradictions(sample), [""; 0], "{machine}");
+            assert_eq!(catalogue::contradictions(sample), [""; 0], "{path}");
         }
-        let path = fixture(machine, "expected/containers.txt");
-        let expected = Host::new("/").read(&path).unwrap_or_default();
+        let expected = Host::new("/").read(path).unwrap_or_default();
         if update && said != expected {
-            std::fs::create_dir_all(fixture(machine, "expected")).unwrap();
-            std::fs::write(&path, said).unwrap();
+            std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, said).unwrap();
         } else {
             let differs = said.lines().zip(expected.lines()).find(|(said, expected)| said != expected);
             assert!(said == expected, "{path} differs, first in {differs:#?}");
+        }
+    }
+}
+
+/// The folders of a container's control groups and processes.
+fn folders_of(id: &ContainerId, root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut places = vec![root.join("sys/fs/cgroup")];
+    while let Some(place) = places.pop() {
+        for name in Host::new(&place).directories("/").unwrap() {
+            let folder = place.join(&name);
+            if name.contains(id.as_str()) { found.push(folder) } else { places.push(folder) }
+        }
+    }
+    let processes: Vec<_> =
+        found.iter().filter_map(|folder| Host::new(folder).read("/cgroup.procs").ok()).collect();
+    let mut processes: Vec<_> = processes.iter().flat_map(|text| text.split_whitespace()).collect();
+    processes.sort_unstable();
+    processes.dedup();
+    let processes = processes.into_iter().map(|process| root.join("proc").join(process));
+    found.extend(processes.filter(|folder| folder.is_dir()));
+    found
+}
+
+/// A container vanishes between two reads of a reading, whichever: what is still told of it is true.
+#[test]
+fn a_container_that_vanishes_while_it_is_read_leaves_nothing_untrue() {
+    for machine in MACHINES {
+        let folder = folder();
+        let (first, first_at) = set(machine, None, "t0", folder.path());
+        std::fs::create_dir(folder.path().join("away")).unwrap();
+        let mut known = containers(Host::new(folder.path()));
+        known.discover(true, first_at);
+        let ids: Vec<_> = known.ids().cloned().collect();
+        let later = std::time::Duration::from_secs(10);
+        for id in &ids {
+            let vanishing = Vanishing::new(folders_of(id, folder.path()));
+            let reading = |touches: usize| {
+                let mut containers = containers(Host::new(folder.path()).with(vanishing.clone()));
+                containers.discover(true, first_at);
+                containers.begin_pass();
+                let mut rows = Rows::new(first, Tags::default());
+                containers.collect(id, first, first_at, &mut rows);
+                let (time, at) = (first.plus(later), Monotonic(first_at.0 + later));
+                let mut rows = Rows::new(time, Tags::default());
+                vanishing.after(touches);
+                containers.begin_pass();
+                containers.collect(id, time, at, &mut rows);
+                (vanishing.restore(), rows.into_samples())
+            };
+            let (_, whole) = reading(usize::MAX);
+            for touches in 1.. {
+                let (has_vanished, samples) = reading(touches);
+                for sample in &samples {
+                    assert_eq!(catalogue::contradictions(sample), [""; 0]);
+                    let same = |other: &&Sample| {
+                        (&other.measurement, &other.tags) == (&sample.measurement, &sample.tags)
+                    };
+                    let true_one = whole.iter().find(same).unwrap_or_else(|| panic!("{touches}: {sample:?}"));
+                    for (name, value) in sample.fields.iter() {
+                        assert_eq!(Some(value), true_one.fields.get(name), "{touches}: {name} of {sample:?}");
+                    }
+                }
+                if !has_vanished {
+                    assert!(touches > 10, "{machine} {id}: {touches} touches");
+                    assert_eq!(samples, whole);
+                    break;
+                }
+            }
         }
     }
 }

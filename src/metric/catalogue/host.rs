@@ -4,6 +4,7 @@
 //! same unit: it counts many times in seconds that are milli- or microseconds here.
 
 mod disk;
+mod hardware;
 mod machine;
 mod memory;
 mod network;
@@ -42,4 +43,9 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     system::PRESSURE,
     process::PROCSTAT,
     process::PROCSTAT_LOOKUP,
+    hardware::MDSTAT,
+    hardware::TEMP,
+    hardware::THIN_POOL,
+    hardware::ZRAM,
+    system::SYSTEMD_UNITS,
 ];

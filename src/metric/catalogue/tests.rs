@@ -7,7 +7,8 @@ use crate::metric::Type;
 
 /// Measurements whose fields bear the names that the kernel (`TcpRetransSegs`) or Telegraf
 /// (`file-nr`) gave them, so that nobody has to look one up.
-const NAMED_ELSEWHERE: [&str; 4] = ["nstat", "linux_sysctl_fs", "docker_container_netstat", "cgroup_netstat"];
+const NAMED_ELSEWHERE: [&str; 5] =
+    ["nstat", "linux_sysctl_fs", "docker_container_netstat", "cgroup_netstat", "mdstat"];
 
 #[test]
 fn names_are_unique_and_snake_case() {

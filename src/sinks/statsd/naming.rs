@@ -23,9 +23,11 @@ pub(super) const NAME_TAGS: &[&str] = &[
     "host",
     "interface",
     "name",
+    "Name",
     "network",
     "path",
     "resource",
+    "sensor",
     "type",
 ];
 

@@ -78,6 +78,14 @@ impl Home {
         self.start(Some(namespace))
     }
 
+    /// Starts the agent in a mount namespace of its own, after these lines of sh.
+    pub(crate) fn run_after(&self, script: &str) -> Agent {
+        let mut command = self.at_home(Command::new("unshare"));
+        let script = format!("{script}\nexec \"$0\" run --config \"$1\"");
+        command.args(["--mount", "sh", "-ec", &script]).arg(binary()).arg(self.config());
+        Agent { server: Server::start("dunlin", &mut command, self.path()) }
+    }
+
     fn start(&self, namespace: Option<&str>) -> Agent {
         let mut command = self.at_home(command_in(namespace, binary()));
         command.args(["run", "--config"]).arg(self.config());

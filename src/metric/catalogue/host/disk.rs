@@ -31,6 +31,11 @@ pub(super) const DISK: Measurement = Measurement {
             .prometheus("node_filesystem_files_free"),
         Field::gauge("inodes_used", Count, "Files it holds.", "statvfs f_files - f_ffree"),
         Field::float("inodes_used_percent", Percent, "Inodes used as a share of all.", "statvfs"),
+        Field::truth(
+            "device_error",
+            "Whether a filesystem behind a network or a process (NFS, FUSE, ...) gave no answer; the other fields are absent then.",
+            "statvfs",
+        ),
     ],
 };
 
@@ -48,7 +53,7 @@ pub(super) const DISKIO: Measurement = Measurement {
     name: "diskio",
     meaning: "What a block device (a disk or a partition) has read and written since boot.",
     opt_in: None,
-    tags: &["name"],
+    tags: &["name", "dm_name"],
     fields: &[
         total("reads", "Reads completed.", "/proc/diskstats column 4")
             .prometheus("node_disk_reads_completed_total"),
@@ -68,6 +73,19 @@ pub(super) const DISKIO: Measurement = Measurement {
             .prometheus("node_disk_reads_merged_total"),
         total("merged_writes", "Writes that were merged with others.", "/proc/diskstats column 9")
             .prometheus("node_disk_writes_merged_total"),
+        total("discards", "Discards (TRIM) completed.", "/proc/diskstats column 15, Linux 4.18")
+            .prometheus("node_disk_discards_completed_total"),
+        total(
+            "merged_discards",
+            "Discards that were merged with others.",
+            "/proc/diskstats column 16, Linux 4.18",
+        )
+        .prometheus("node_disk_discards_merged_total"),
+        Field::counter("discard_bytes", Bytes, "Discarded.", "/proc/diskstats column 17 x 512, Linux 4.18"),
+        millis("discard_time", "Time all discards took, added up.", "/proc/diskstats column 18, Linux 4.18"),
+        total("flushes", "Flushes of the device's cache completed.", "/proc/diskstats column 19, Linux 5.5")
+            .prometheus("node_disk_flush_requests_total"),
+        millis("flush_time", "Time all flushes took, added up.", "/proc/diskstats column 20, Linux 5.5"),
         Field::float(
             "io_util",
             Percent,

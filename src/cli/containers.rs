@@ -71,7 +71,9 @@ pub(super) fn known_containers(host: &Host) -> Containers {
 }
 
 /// The same, with a configuration that says where to ask.
-pub(super) fn named(config: Config, host: &Host) -> Containers {
+pub(super) fn named(mut config: Config, host: &Host) -> Containers {
+    // Nobody waits here for a walk through their folders.
+    config.filesystem.enabled = false;
     let mut containers = Containers::new(config.clone(), host.clone());
     described(&config, host, &mut containers);
     containers
@@ -200,4 +202,13 @@ fn json(shown: &Shown) -> Value {
             "pids_limit": spec.pids_limit,
         },
     })
+}
+
+/// What is printed of a container of which nothing is known: all keys are there.
+#[cfg(test)]
+pub(super) fn shown_of_nothing() -> Value {
+    let id = ContainerId::parse(&"0".repeat(64)).unwrap();
+    let metadata = Metadata::nameless(&id);
+    let spec = Spec::said(&metadata.limits);
+    json(&Shown { want: Want { id, runtime: metadata.runtime, cgroup: String::new() }, metadata, spec })
 }

@@ -1,5 +1,7 @@
 //! `dunlin metrics`: the catalogue.
 
+mod cadvisor;
+
 use std::fmt::Write;
 
 use clap::{Args, ValueEnum};
@@ -77,6 +79,7 @@ fn document() -> String {
     }
     text.push('\n');
     text.extend(catalogue::all().map(markdown));
+    text.push_str(&cadvisor::markdown());
     text.truncate(text.trim_end().len());
     text.push('\n');
     text

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(
             mistakes,
             [
-                "d.toml:2: runtimes: names no runtime \"rkt\"; expected some of docker, containerd, podman, crio",
+                "d.toml:2: runtimes: names no runtime \"rkt\"; expected some of docker, containerd, podman, crio, lxc, nspawn",
                 "d.toml:5: docker.socket: is not an absolute path; expected one such as \"/var/run/docker.sock\"",
                 "d.toml:6: docker.data_rot: is not a known key; did you mean data_root?",
             ]

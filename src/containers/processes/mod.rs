@@ -153,7 +153,8 @@ impl Reader {
                 self.read_network(host, first, &mut figures);
             }
         }
-        figures
+        // One that ended while its processes were counted has lost some of them unseen.
+        if host.has(&self.cgroup) { figures } else { Figures::default() }
     }
 
     fn read_processes(&mut self, host: &Host, cgroups: &[String], figures: &mut Figures) {

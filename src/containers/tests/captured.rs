@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wildmatch::WildMatch;
 
+use crate::containers::filesystem::FilesystemConfig;
 use crate::containers::group::Group;
 use crate::containers::metadata::State;
 use crate::containers::runtime::docker_files;
@@ -80,6 +81,8 @@ fn config() -> Config {
     Config {
         labels: vec![WildMatch::new("com.docker.compose.*")],
         groups: Group::ALL.iter().copied().collect(),
+        // Its thread would touch the files as well.
+        filesystem: FilesystemConfig { enabled: false, ..FilesystemConfig::default() },
         ..Config::default()
     }
 }

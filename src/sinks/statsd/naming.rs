@@ -15,20 +15,34 @@ const LONGEST: usize = 200;
 
 /// Tags that tell series apart, by default.
 pub(super) const NAME_TAGS: &[&str] = &[
+    "Name",
     "cgroup",
+    "collector",
     "container_name",
+    "core",
     "cpu",
     "device",
     "event",
     "host",
     "interface",
+    "irq",
+    "level",
     "name",
-    "Name",
     "network",
+    "node",
+    "page_bytes",
+    "pagesize",
     "path",
+    "pattern",
+    "pid",
+    "process_name",
     "resource",
     "sensor",
+    "sink",
+    "socket",
+    "target",
     "type",
+    "volume",
 ];
 
 /// How series are called.
@@ -141,7 +155,46 @@ mod tests {
     use wildmatch::WildMatch;
 
     use super::{NAME_TAGS, Naming, is_prefix};
-    use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
+    use crate::metric::{Fields, Sample, Tags, Text, UnixNanos, catalogue};
+
+    /// Tags that say more of what the others name.
+    const DESCRIBING: [&str; 20] = [
+        "*",
+        "ActivityState",
+        "Devices",
+        "active",
+        "container_image",
+        "container_status",
+        "container_version",
+        "dm_name",
+        "engine_host",
+        "fstype",
+        "load",
+        "mode",
+        "pid_finder",
+        "result",
+        "runtime",
+        "server_version",
+        "sub",
+        "user",
+        "version",
+        "namespace",
+    ];
+
+    #[test]
+    fn every_tag_that_tells_series_apart_is_in_the_name() {
+        for measurement in catalogue::all() {
+            for tag in measurement.tags {
+                let (names, describes) = (NAME_TAGS.contains(tag), DESCRIBING.contains(tag));
+                assert!(
+                    names != describes,
+                    "{} of {}: names a series, or describes it",
+                    tag,
+                    measurement.name
+                );
+            }
+        }
+    }
 
     fn check(naming: &Naming, tags: &[(&'static str, &'static str)], field: &str, expected: &str) {
         let tags = Tags::new(tags.iter().map(|(key, value)| (Text::of(key), Text::of(value))));

@@ -86,8 +86,8 @@ hostname = "full"
 interval = "100ms"
 state_dir = "{state}"
 [collectors]
-disabled = ["conntrack", "cpu", "disk", "diskio", "kernel", "linux_sysctl_fs", "machine", "net", "pressure", "processes",
-  "sockstat", "soft_interrupts", "swap"]
+disabled = ["conntrack", "cpu", "disk", "diskio", "kernel", "linux_sysctl_fs", "machine", "mdstat", "net", "pressure",
+  "processes", "sockstat", "soft_interrupts", "swap", "temp", "zram"]
 [containers]
 enabled = false
 [[sinks.file]]

@@ -39,7 +39,7 @@ token = "anything"
     let mut agent = home.run();
     let delivered = |sink: &str| home.account(sink).get("delivered");
     wait_for("a few ticks to be delivered", || {
-        (delivered("one") > 100 && delivered("two") > 100).then_some(())
+        (delivered("one") > 300 && delivered("two") > 300).then_some(())
     });
     assert!(agent.server.stop().success(), "{}", agent.server.last_words());
     for sink in ["one", "two"] {

@@ -12,12 +12,13 @@ const GROUPS: &str = r#"["descriptors", "sockets", "sched", "tasks", "tcp", "udp
 /// The last row of each measurement of a container.
 type Seen = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Two shells that keep three files open each, two ends of a connection, a port that listens, and one
+/// Shells that keep three files open each, two ends of a connection, a port that listens, and one
 /// process that always runs.
 const PROGRAM: &str = "exec 4</bin/busybox 5</bin/busybox 6</bin/busybox
     (sleep 1000) &
     sleep 1000 | busybox nc -l -p 7000 &
-    until sleep 1000 | busybox nc 127.0.0.1 7000; do busybox usleep 50000; done &
+    until busybox grep -q ':1B58 .* 0A ' /proc/net/tcp /proc/net/tcp6; do busybox usleep 50000; done
+    sleep 1000 | busybox nc 127.0.0.1 7000 &
     busybox nc -l -p 7001 &
     while :; do :; done";
 

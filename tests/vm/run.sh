@@ -15,7 +15,7 @@ fi
 tests/vm/image.sh
 
 tests=$(cargo test --locked --test it --no-run --message-format json-render-diagnostics |
-  sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+  sed -n 's|.*"executable":"\([^"]*/it-[^"]*\)".*|\1|p' | tail -1)
 agent=$(dirname "$tests")/../dunlin
 # Everything takes twenty times as long there.
 tests/vm/boot.sh "$PWD" "export DUNLIN_TEST_PATIENCE=900 DUNLIN_TEST_BINARY=$(realpath "$agent")

@@ -25,8 +25,12 @@ pub(super) struct ClientSettings {
 impl HttpConfig {
     /// Reads `timeout`, `compression`, `proxy`, `headers` and `tls`. None if the file has mistakes
     /// there; they are noted. `compressions` are those that the server may understand, the default
-    /// first.
-    pub fn client(section: &Section<'_>, compressions: &[(&str, Compression)]) -> Option<HttpClient> {
+    /// first; `urls` are the servers.
+    pub fn client(
+        section: &Section<'_>,
+        compressions: &[(&str, Compression)],
+        urls: &[String],
+    ) -> Option<HttpClient> {
         // Without this, building a client that may speak TLS panics. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = section.duration("timeout", 30 * SECOND, SECOND / 10..=600 * SECOND);
@@ -35,7 +39,9 @@ impl HttpConfig {
         let own = section.section("headers");
         let headers = headers(&own);
         let mut settings = ClientSettings { timeout, ..ClientSettings::default() };
-        if let Some(proxy) = section.optional_text("proxy") {
+        let proxy = section.optional_text("proxy");
+        let speaks_tls = urls.iter().chain(&proxy).any(|url| url.starts_with("https:"));
+        if let Some(proxy) = proxy {
             settings.proxy = reqwest::Proxy::all(&proxy).ok();
             if settings.proxy.is_none() {
                 section.mistake("proxy", "is not a proxy; expected a URL, such as \"http://proxy:3128\"");
@@ -48,13 +54,23 @@ impl HttpConfig {
             tls.mistake("server_name", "cannot be used through a proxy; expected the name in the URL");
         }
         tls.finish();
-        match settings.builder().build() {
+        let mut built = settings.builder().build();
+        if built.is_err() && !speaks_tls && settings.authorities.is_none() {
+            // A machine without CA certificates can speak plain HTTP all the same.
+            settings.authorities = Some(Vec::new());
+            built = settings.builder().build();
+        }
+        match built {
             Ok(client) => {
                 let named = name.map(|name| Named::new(name, settings));
                 Some(HttpClient { client, named, headers, timeout, compression })
             }
             Err(error) => {
-                section.mistake("tls", format!("cannot be used: {}", super::reason(error)));
+                let reason = super::reason(error);
+                section.mistake(
+                    "tls",
+                    format!("cannot be used: {reason}; is ca-certificates installed? ca_file names others"),
+                );
                 None
             }
         }

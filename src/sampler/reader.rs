@@ -199,7 +199,10 @@ impl Worker {
         if let Some(slot) = shared.slots.get_mut(at) {
             slot.part = Some(part);
             if counts {
-                slot.note(&outcome);
+                // Between two ticks most parts have nothing to read, which says nothing of them.
+                if !pass.between_ticks || outcome.is_err() {
+                    slot.note(&outcome);
+                }
                 if !pass.between_ticks {
                     slot.counts.took = self.clock.monotonic().since(begun);
                     slot.counts.rows = if outcome.is_ok() { rows.len() as u64 } else { 0 };

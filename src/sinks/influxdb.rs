@@ -56,8 +56,8 @@ pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn
     let query = target(section, api);
     let scheme = if api == Api::V3 { "Bearer" } else { "Token" };
     let authorization = HttpConfig::authorization(section, scheme);
-    let client = HttpConfig::client(section, Compression::GZIP_OR_NONE);
     let servers = servers(section);
+    let client = HttpConfig::client(section, Compression::GZIP_OR_NONE, &servers);
     let (query, client) = (query?, client?);
     if servers.is_empty() {
         return None;

@@ -45,7 +45,7 @@ pub(super) fn from_section(section: &Section<'_>, name: &str) -> Option<Box<dyn 
     let keys = keys.unwrap_or_else(|| Ok(Keys::default()));
     let keys = keys.inspect_err(|message| section.mistake("secret", *message)).ok();
     let authorization = HttpConfig::authorization(section, "Bearer");
-    let client = HttpConfig::client(section, Compression::NONE_OR_ANY);
+    let client = HttpConfig::client(section, Compression::NONE_OR_ANY, url.as_slice());
     Some(Box::new(Webhook {
         name: name.to_owned(),
         client: client?,

@@ -112,3 +112,22 @@ fn all_mistakes_are_named_at_once_with_their_lines_and_without_secrets() {
     }
     assert!(!home.path().join("state").exists(), "a refused configuration makes nothing");
 }
+
+/// A minimal machine, or an image, has no CA certificates.
+#[test]
+fn certificates_are_needed_for_https_only() {
+    let check = |scheme: &str| {
+        let home = Home::new(&format!(
+            "[[sinks.webhook]]\nname = \"hook\"\nurl = \"{scheme}://example.com/ingest\"\n"
+        ));
+        let mut command = Command::new(binary());
+        command.args(["check", "--config"]).arg(home.config());
+        command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check("http").0, Some(0));
+    let (code, said) = check("https");
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("is ca-certificates installed? ca_file names others"), "{said}");
+}

@@ -15,7 +15,7 @@ trap 'exit 143' TERM INT
 # The cloud kernel has NVMe and ext4 built in: it boots without an initrd.
 INITRD=No mmdebstrap --quiet --variant=minbase \
   --include=systemd,systemd-sysv,udev,dbus,kmod,procps,iproute2,sysstat,util-linux-extra \
-  --include=linux-image-cloud-amd64,docker.io,iptables,busybox-static,influxdb,socat,ca-certificates \
+  --include=linux-image-cloud-amd64,docker.io,iptables,busybox-static,influxdb,socat \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' "$release" "$root"
 

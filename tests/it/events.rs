@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Container, Docker, Home, Influxd, lacks, wait_for, wait_within};
+use crate::support::{Container, Docker, Home, Influxd, lacks, patience, wait_for, wait_within};
 
 /// The rows of a container's events, by event.
 type Events = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
@@ -43,7 +42,7 @@ impl Bench {
     #[track_caller]
     fn wait(&self, id: &str, wanted: &[(&str, usize)]) -> Events {
         let what = format!("{wanted:?} of {id}");
-        wait_within(Duration::from_secs(60), &what, || {
+        wait_within(patience(), &what, || {
             let events = self.events(id);
             let there =
                 |(event, count): &(&str, usize)| events.get(*event).is_some_and(|rows| rows.len() >= *count);

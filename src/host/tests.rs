@@ -11,13 +11,13 @@ use super::{Fill, Host, KeptFile};
 #[derive(Debug, Default)]
 pub(super) struct Filled {
     fills: HashMap<String, Fill>,
-    /// One that answers once nobody holds this.
+    /// One that answers, with all below it, once nobody holds this.
     hanging: Option<(String, Arc<Mutex<()>>)>,
 }
 
 impl Filled {
     pub(super) fn ask(&self, path: &str) -> Option<Fill> {
-        if let Some((_, gate)) = self.hanging.as_ref().filter(|(own, _)| own == path) {
+        if let Some((_, gate)) = self.hanging.as_ref().filter(|(own, _)| Path::new(path).starts_with(own)) {
             drop(gate.lock().unwrap());
         }
         self.fills.get(path).copied()

@@ -1,5 +1,5 @@
 //! The files about containers: mount tables, cgroups of version 1 and 2, the network of a process,
-//! Docker's own files. The engine does not answer, so its files are read.
+//! Docker's own files (the engine does not answer, so its files are read), and those of the other runtimes.
 
 #![no_main]
 
@@ -33,6 +33,9 @@ fuzz_target!(|data: &[u8]| {
             let mut rows = rows(number);
             let ids: Vec<_> = containers.ids().cloned().collect();
             for id in &ids {
+                if let Some(Ok(metadata)) = containers.want(id).map(|want| runtimes.describe(&want)) {
+                    containers.update(Update::Known(id.clone(), Box::new(metadata)));
+                }
                 let _ = containers.cpu_usage(id);
                 let _ = containers.collect(id, time, at, &mut rows);
             }

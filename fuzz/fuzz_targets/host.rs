@@ -17,7 +17,7 @@ thread_local! {
 fn everything() -> String {
     let opt_in = collectors::REGISTRY.iter().filter(|entry| entry.is_opt_in).map(|entry| entry.name);
     let opt_in: Vec<_> = opt_in.collect();
-    format!("enabled = {opt_in:?}\n[procstat]\npatterns = [\"*\"]\n")
+    format!("enabled = {opt_in:?}\n[machine]\ntopology = true\n[procstat]\npatterns = [\"*\"]\n")
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use super::check::say_mistakes;
-use super::{Exit, Output, logs, plain, print, print_json};
+use super::{Exit, Output, folder, logs, plain, print, print_json};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -30,7 +30,7 @@ pub(super) struct ContainersArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with = "root")]
     config: Option<PathBuf>,
     /// The root of the machine.
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = folder)]
     root: PathBuf,
 }
 

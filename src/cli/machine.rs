@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Output, logs, print, print_json};
+use super::{Exit, Output, folder, logs, print, print_json};
 use crate::app;
 use crate::containers::Config;
 use crate::containers::runtime::docker;
@@ -18,7 +18,7 @@ pub(super) struct MachineArgs {
     #[arg(long, value_enum, default_value_t = Output::Table)]
     format: Output,
     /// The root of the machine.
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = folder)]
     root: PathBuf,
 }
 

@@ -17,7 +17,7 @@ mod sample;
 mod spool;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -111,6 +111,11 @@ enum Output {
     Table,
     /// For programs.
     Json,
+}
+
+/// A folder that is there.
+fn folder(path: &str) -> Result<PathBuf, String> {
+    if Path::new(path).is_dir() { Ok(path.into()) } else { Err("expected a folder that is there".to_owned()) }
 }
 
 /// Does what the command line says.

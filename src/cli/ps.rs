@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use self::process::{Facts, Listed};
 use super::check::say_mistakes;
 use super::containers::{every_label, named};
-use super::{Exit, Output, complain, logs, plain, print, print_json};
+use super::{Exit, Output, complain, folder, logs, plain, print, print_json};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::containers::{Config, ContainerId, members};
@@ -36,7 +36,7 @@ pub(super) struct PsArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with = "root")]
     config: Option<PathBuf>,
     /// The root of the machine.
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = folder)]
     root: PathBuf,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::containers::known_containers;
-use super::{Exit, complain, logs};
+use super::{Exit, complain, folder, logs};
 use crate::clock::{Clock, SystemClock};
 use crate::collectors::{self, Named, Outcome};
 use crate::containers::Containers;
@@ -26,13 +26,13 @@ pub(super) struct SampleArgs {
     #[arg(long, value_name = "NAME")]
     collector: Vec<String>,
     /// How often to read. Shares and rates are there from the second reading on.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// How long to wait between readings.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
     interval: Duration,
     /// The root of the machine to read.
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = folder)]
     root: PathBuf,
 }
 
@@ -63,8 +63,7 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
     let mut all = with_defaults(&args.collector);
     all.retain(|named| wanted(named.name));
     let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
-    let base = host.read("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
-    let base = Tags::new([(Text::of("host"), Text::from(base))]);
+    let base = Tags::new([(Text::of("host"), Text::from(host.name().unwrap_or_default()))]);
     for round in 0..args.count {
         if round > 0 {
             #[expect(clippy::disallowed_methods, reason = "the user asked to wait, and nothing else runs")]

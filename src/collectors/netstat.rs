@@ -34,47 +34,48 @@ type Files = [(&'static str, &'static str); 2];
 const TCP: Files = [("tcp", "/proc/1/net/tcp"), ("tcp6", "/proc/1/net/tcp6")];
 const UDP: Files = [("udp", "/proc/1/net/udp"), ("udp6", "/proc/1/net/udp6")];
 
+/// Some two million sockets.
+const LARGEST: usize = 256 << 20;
+
 /// Counts sockets.
-pub(super) struct Netstat {
-    buffer: Vec<u8>,
-}
+pub(super) struct Netstat;
 
 impl Netstat {
     /// It has no settings.
     pub(super) fn new(_: &Section<'_>) -> Self {
-        Self { buffer: Vec::new() }
+        Self
     }
+}
 
-    /// Hands over the state of every socket in two files. The second is missing where there is no IPv6.
-    fn sockets(&mut self, host: &Host, files: Files, mut take: impl FnMut(u8)) -> Result<bool, CollectError> {
-        let mut is_there = false;
-        for (name, path) in files {
-            let file = match host.open_network(name) {
-                Err(error) if error.is_missing() => continue,
-                opened => opened?,
-            };
-            let mut heading = false;
-            file.each_line(&mut self.buffer, |line| {
-                heading |= line.trim_ascii_start().starts_with(b"sl ");
-                if let Some(state) = state(line) {
-                    take(state);
-                }
-            })?;
-            if !heading {
-                let reason = "expected headings and a line per socket".to_owned();
-                return Err(CollectError::Odd { path, reason });
+/// Hands over the state of every socket in two files. The second is missing where there is no IPv6.
+fn sockets(host: &Host, files: Files, mut take: impl FnMut(u8)) -> Result<bool, CollectError> {
+    let mut is_there = false;
+    for (name, path) in files {
+        let file = match host.open_network(name) {
+            Err(error) if error.is_missing() => continue,
+            opened => opened?,
+        };
+        let mut heading = false;
+        file.each_line(LARGEST, |line| {
+            heading |= line.trim_ascii_start().starts_with(b"sl ");
+            if let Some(state) = state(line) {
+                take(state);
             }
-            is_there = true;
+        })?;
+        if !heading {
+            let reason = "expected headings and a line per socket".to_owned();
+            return Err(CollectError::Odd { path, reason });
         }
-        Ok(is_there)
+        is_there = true;
     }
+    Ok(is_there)
 }
 
 impl Collector for Netstat {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         let mut fields = Fields::with_capacity(12);
         let mut counts = [0_u64; STATES.len()];
-        let tcp = self.sockets(host, TCP, |state| {
+        let tcp = sockets(host, TCP, |state| {
             let at = usize::from(state).checked_sub(1);
             if let Some(count) = at.and_then(|at| counts.get_mut(at)) {
                 *count += 1;
@@ -84,7 +85,7 @@ impl Collector for Netstat {
             STATES.into_iter().zip(counts).for_each(|(name, count)| fields.set(name, count));
         }
         let mut count = 0_u64;
-        if self.sockets(host, UDP, |_| count += 1)? {
+        if sockets(host, UDP, |_| count += 1)? {
             fields.set("udp_socket", count);
         }
         if fields.is_empty() {

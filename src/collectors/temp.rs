@@ -5,9 +5,11 @@
 //! two disks of one kind the same name, so the device is a tag here, and a second sensor without a label
 //! gets its number.
 //!
-//! A sensor of a device that sleeps or fails gives an error: it is left out, and the others are read.
+//! Which sensors there are is looked up once a minute. One of a device that sleeps or fails gives an error: it
+//! is left out, and the others are read.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::{CollectError, Collector, Outcome};
 use crate::host::Host;
@@ -20,44 +22,62 @@ pub(super) const SUMMARY: &str = "Temperatures of processors, disks and boards."
 const MONITORS: &str = "/sys/class/hwmon";
 const ZONES: &str = "/sys/class/thermal";
 
+/// So often one looks which sensors there are: their names are most of the files.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// Reads temperatures.
-pub(super) struct Temp;
+pub(super) struct Temp {
+    sensors: Vec<Sensor>,
+    looked: Option<Monotonic>,
+}
 
 impl Temp {
     /// It has no settings.
     pub(super) fn new(_: &Section<'_>) -> Self {
-        Self
+        Self { sensors: Vec::new(), looked: None }
     }
 }
 
-/// One sensor and what it says.
-#[derive(Debug, PartialEq)]
-struct Reading {
-    sensor: String,
-    device: String,
-    degrees: f64,
+/// One sensor, and the file that has what it says.
+#[derive(Debug)]
+struct Sensor {
+    name: Text,
+    device: Text,
+    path: String,
 }
 
 impl Collector for Temp {
-    fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        let mut inputs = inputs(host, "");
-        if inputs.is_empty() {
-            inputs = self::inputs(host, "/device");
+    fn collect(&mut self, host: &Host, at: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
+        if self.looked.is_none_or(|looked| at.since(looked) >= LOOK) {
+            self.sensors = sensors(host);
+            self.looked = Some(at);
         }
-        let zones = if inputs.is_empty() { numbered(host, ZONES, "thermal_zone") } else { Vec::new() };
-        if inputs.is_empty() && zones.is_empty() {
+        if self.sensors.is_empty() {
             return Ok(Outcome::Nothing("no sensor tells a temperature"));
         }
-        let mut seen = HashSet::new();
-        let monitored =
-            inputs.iter().filter_map(|(folder, number)| of_monitor(host, folder, number, &mut seen));
-        for reading in monitored.chain(zones.iter().filter_map(|zone| of_zone(host, zone))) {
-            let tags = [("sensor", reading.sensor), ("device", reading.device)];
-            let tags = rows.base().and(tags.map(|(key, value)| (Text::of(key), value.into())));
-            rows.add_tagged("temp", tags, Fields::new().with("temp", reading.degrees));
+        for sensor in &self.sensors {
+            if let Some(degrees) = degrees(host, &sensor.path) {
+                let tags = [("sensor", &sensor.name), ("device", &sensor.device)];
+                let tags = rows.base().and(tags.map(|(key, value)| (Text::of(key), value.clone())));
+                rows.add_tagged("temp", tags, Fields::new().with("temp", degrees));
+            }
         }
         Ok(Outcome::Read)
     }
+}
+
+/// All sensors of the monitors, else of the zones.
+fn sensors(host: &Host) -> Vec<Sensor> {
+    let mut inputs = inputs(host, "");
+    if inputs.is_empty() {
+        inputs = self::inputs(host, "/device");
+    }
+    if inputs.is_empty() {
+        let zones = numbered(host, ZONES, "thermal_zone");
+        return zones.into_iter().filter_map(|zone| of_zone(host, zone)).collect();
+    }
+    let mut seen = HashSet::new();
+    inputs.iter().map(|(folder, number)| of_monitor(host, folder, number, &mut seen)).collect()
 }
 
 /// The folders `KIND0`, `KIND1`, ... in a folder; none if it is not there.
@@ -81,13 +101,7 @@ fn inputs(host: &Host, below: &str) -> Vec<(String, String)> {
     found
 }
 
-fn of_monitor(
-    host: &Host,
-    folder: &str,
-    number: &str,
-    seen: &mut HashSet<(String, String)>,
-) -> Option<Reading> {
-    let degrees = degrees(host, &format!("{folder}/temp{number}_input"))?;
+fn of_monitor(host: &Host, folder: &str, number: &str, seen: &mut HashSet<(String, String)>) -> Sensor {
     let last = |path: &std::path::Path| Some(path.file_name()?.to_str()?.to_owned());
     let device = host.link(format!("{folder}/device")).ok().and_then(|target| last(&target));
     let device = device.or_else(|| last(folder.trim_end_matches("/device").as_ref())).unwrap_or_default();
@@ -96,16 +110,19 @@ fn of_monitor(
         Some(label) => format!("{name}_{}", label.to_lowercase().replace(' ', "_")),
         None => name,
     };
+    // Also of a sensor that fails just now, so that none is called otherwise for it.
     if !seen.insert((sensor.clone(), device.clone())) {
         sensor = format!("{sensor}_{number}");
+        seen.insert((sensor.clone(), device.clone()));
     }
-    Some(Reading { sensor, device, degrees })
+    let path = format!("{folder}/temp{number}_input");
+    Sensor { name: sensor.into(), device: device.into(), path }
 }
 
-fn of_zone(host: &Host, zone: &str) -> Option<Reading> {
-    let degrees = degrees(host, &format!("{ZONES}/{zone}/temp"))?;
-    let sensor = word(host, &format!("{ZONES}/{zone}/type"))?;
-    Some(Reading { sensor, device: zone.to_owned(), degrees })
+fn of_zone(host: &Host, zone: String) -> Option<Sensor> {
+    let name = word(host, &format!("{ZONES}/{zone}/type"))?.into();
+    let path = format!("{ZONES}/{zone}/temp");
+    Some(Sensor { name, device: zone.into(), path })
 }
 
 /// What stands in a small file; none if nothing does.
@@ -123,11 +140,16 @@ fn degrees(host: &Host, path: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::time::Duration;
 
     use super::{Temp, degrees};
     use crate::collectors::{Collector, Outcome};
     use crate::host::Host;
     use crate::metric::{Monotonic, Rows, Tags, UnixNanos, Value};
+
+    fn new() -> Temp {
+        Temp { sensors: Vec::new(), looked: None }
+    }
 
     /// A machine with these files; a text that begins with `>` is where a link leads.
     fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -147,7 +169,7 @@ mod tests {
     fn check(files: &[(&str, &str)], expected: &[(&str, &str, f64)]) {
         let folder = machine(files);
         let mut rows = Rows::new(UnixNanos(0), Tags::default());
-        let outcome = Temp.collect(&Host::new(folder.path()), Monotonic::default(), &mut rows).unwrap();
+        let outcome = new().collect(&Host::new(folder.path()), Monotonic::default(), &mut rows).unwrap();
         assert_eq!(outcome == Outcome::Read, !files.is_empty());
         let samples = rows.into_samples();
         let said: Vec<_> = samples
@@ -226,8 +248,28 @@ mod tests {
             .unwrap();
         let host = Host::new(folder.path());
         let mut rows = Rows::new(UnixNanos(0), Tags::default());
-        Temp.collect(&host, Monotonic::default(), &mut rows).unwrap();
-        assert_eq!(rows.len(), 1);
+        new().collect(&host, Monotonic::default(), &mut rows).unwrap();
+        let samples = rows.into_samples();
+        let [sample] = &samples[..] else { panic!("{samples:?}") };
+        assert_eq!(sample.tags.get("sensor"), Some("chip_6"), "as when the others answer");
         assert_eq!(degrees(&host, "/sys/class/hwmon/hwmon0/temp6_input"), Some(36.6));
+    }
+
+    #[test]
+    fn sensors_that_come_are_seen_within_a_minute() {
+        let folder = machine(&[("hwmon/hwmon0/name", "chip\n"), ("hwmon/hwmon0/temp1_input", "1000\n")]);
+        let host = Host::new(folder.path());
+        let mut temp = new();
+        let mut count = |seconds| {
+            let mut rows = Rows::new(UnixNanos(0), Tags::default());
+            temp.collect(&host, Monotonic(Duration::from_secs(seconds)), &mut rows).unwrap();
+            rows.len()
+        };
+        assert_eq!(count(0), 1);
+        let monitor = folder.path().join("sys/class/hwmon/hwmon0");
+        std::fs::write(monitor.join("temp2_input"), "2000\n").unwrap();
+        assert_eq!([count(59), count(60)], [1, 2]);
+        std::fs::remove_file(monitor.join("temp1_input")).unwrap();
+        assert_eq!([count(61), count(119), count(120)], [1, 1, 1]);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{CollectError, Named, Outcome, REGISTRY, from_section};
 use crate::host::Host;
 use crate::host::captured::{self, Captured, machines};
-use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
+use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue, said_twice};
 use crate::settings::{Document, Outside};
 
 /// The collectors that a configuration gives, and its mistakes.
@@ -118,9 +118,12 @@ fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
     let mut met = BTreeSet::new();
     for machine in machines() {
         let moments = moments(&machine);
+        let mut ticks = [Vec::new(), Vec::new()];
         for named in &mut configured(&everything()).0 {
-            for moment in &moments {
-                for sample in reading(named, moment).1 {
+            for (moment, tick) in moments.iter().zip(&mut ticks) {
+                let samples = reading(named, moment).1;
+                tick.extend(samples.iter().cloned());
+                for sample in samples {
                     assert_eq!(catalogue::contradictions(&sample), [""; 0], "{machine} {}", named.name);
                     let known = catalogue::find(&sample.measurement).unwrap();
                     for (tag, _) in sample.tags.iter() {
@@ -136,6 +139,9 @@ fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
                     }
                 }
             }
+        }
+        for tick in ticks {
+            assert_eq!(said_twice(&tick), [""; 0], "{machine}");
         }
     }
     // Only 32-bit machines have high and low memory; counts of each processor and times are settings.
@@ -154,8 +160,9 @@ fn every_row_fits_the_catalogue_and_every_measurement_is_met() {
 
 #[test]
 fn this_machine_is_read_without_an_error() {
+    let mut ticks = [Vec::new(), Vec::new()];
     for named in &mut configured(&everything()).0 {
-        for seconds in [100, 110] {
+        for (seconds, tick) in [100, 110].into_iter().zip(&mut ticks) {
             let (outcome, samples) = read(named, &Host::new("/"), Monotonic(Duration::from_secs(seconds)));
             assert!(outcome.is_ok(), "{}: {}", named.name, outcome.unwrap_err());
             for sample in &samples {
@@ -167,7 +174,11 @@ fn this_machine_is_read_without_an_error() {
             // said once.
             let optional = ["net", "disk", "diskio", "cpu", "machine"].contains(&named.name);
             assert!(something || optional, "{} read nothing", named.name);
+            tick.extend(samples);
         }
+    }
+    for tick in ticks {
+        assert_eq!(said_twice(&tick), [""; 0]);
     }
 }
 

@@ -18,6 +18,9 @@ const HANDSHAKE: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\n";
 const BEGIN: &[u8] = b"BEGIN\r\n";
 const LONGEST_HANDSHAKE: usize = 512;
 
+/// So many messages may come before the answer: the one to the greeting, and signals.
+const MOST_MESSAGES: usize = 64;
+
 const HEADER: usize = 16;
 const CALL: u8 = 1;
 const ANSWER: u8 = 2;
@@ -67,12 +70,14 @@ impl Answer {
 
 /// Asks over the socket at `path`.
 pub fn call(host: &Host, path: &str, call: &Call) -> Result<Answer, HostError> {
-    let mut stream = host.connect(path, PATIENCE)?;
-    ask(&mut stream, call).map_err(|source| {
-        let is_silent = source.kind() == io::ErrorKind::WouldBlock;
-        let source =
-            if is_silent { io::Error::new(io::ErrorKind::TimedOut, "it does not answer") } else { source };
-        HostError { path: host.path(path), source }
+    let answer = host.connect(path, PATIENCE).and_then(|mut stream| {
+        ask(&mut stream, call).map_err(|source| HostError { path: host.path(path), source })
+    });
+    answer.map_err(|mut error| {
+        if error.source.kind() == io::ErrorKind::WouldBlock {
+            error.source = io::Error::new(io::ErrorKind::TimedOut, "it does not answer");
+        }
+        error
     })
 }
 
@@ -83,8 +88,7 @@ fn ask(stream: &mut (impl Read + Write), call: &Call) -> io::Result<Answer> {
     out.extend(message(&HELLO, 1));
     out.extend(message(call, 2));
     stream.write_all(&out)?;
-    // Besides the answer to the greeting, a bus may send signals first.
-    loop {
+    for _ in 0..MOST_MESSAGES {
         let incoming = receive(stream)?;
         match (incoming.kind, incoming.reply_to) {
             (ANSWER, Some(2)) => return Ok(incoming.body),
@@ -92,6 +96,7 @@ fn ask(stream: &mut (impl Read + Write), call: &Call) -> io::Result<Answer> {
             _ => {}
         }
     }
+    Err(odd())
 }
 
 /// Reads up to the line that begins with `OK`, and not a byte more.
@@ -348,6 +353,8 @@ mod tests {
         let mut giant = sent(b'l', 2, 2, "", b"");
         giant[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         check([b"OK 1\r\n", &giant[..]].concat(), "it does not speak D-Bus as expected");
+        let signals = sent(b'l', 4, 0, "", b"").repeat(super::MOST_MESSAGES + 1);
+        check([b"OK 1\r\n", &signals[..]].concat(), "it does not speak D-Bus as expected");
     }
 
     /// Whatever byte is another, and wherever it ends: an answer or an error, no panic, no endless wait.

@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
 use super::{Host, HostError};
 
 /// A connection to a service of the machine.
@@ -12,7 +14,7 @@ use super::{Host, HostError};
 pub(super) enum Connection {
     Socket(UnixStream),
     /// What the service said, on a captured machine.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     Recorded(std::fs::File),
 }
 
@@ -23,27 +25,49 @@ impl Host {
         path: impl AsRef<Path>,
         patience: Duration,
     ) -> Result<Connection, HostError> {
-        #[cfg(test)]
-        if self.fills.is_some() {
+        #[cfg(any(test, fuzzing))]
+        if self.is_captured() {
             let full = self.path(&path);
             let opened = self.open_flags(&full, rustix::fs::OFlags::RDONLY);
             return opened.map(Connection::Recorded).map_err(|source| HostError { path: full, source });
         }
         let full = self.real_path(path)?;
-        let connected = UnixStream::connect(&full).and_then(|stream| {
+        let connected = connected(&full).and_then(|stream| {
             stream.set_read_timeout(Some(patience))?;
             stream.set_write_timeout(Some(patience))?;
             Ok(Connection::Socket(stream))
         });
         connected.map_err(|source| HostError { path: full, source })
     }
+
+    #[cfg(test)]
+    fn is_captured(&self) -> bool {
+        self.fills.is_some()
+    }
+
+    #[cfg(all(fuzzing, not(test)))]
+    #[expect(clippy::unused_self, reason = "as in tests")]
+    fn is_captured(&self) -> bool {
+        true
+    }
+}
+
+/// A service that hangs leaves those that want to talk to it in a queue, and who comes when that is full
+/// would wait without end: that is an error here.
+fn connected(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Socket(stream) => stream.read(buffer),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Recorded(file) => file.read(buffer),
         }
     }
@@ -53,12 +77,36 @@ impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Socket(stream) => stream.write(bytes),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Recorded(_) => Ok(bytes.len()),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+    use super::Host;
+
+    /// A service that accepts nobody is an error once its queue is full, and no wait.
+    #[test]
+    fn a_full_queue_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new(folder.path().join("bus")).unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let host = Host::new(folder.path());
+        let first = host.connect("/bus", Duration::from_secs(600));
+        assert!(first.is_ok());
+        let error = host.connect("/bus", Duration::from_secs(600)).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::WouldBlock);
     }
 }

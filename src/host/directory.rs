@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 
-use super::{FIRST_READ, Host, HostError, LAST_PIECE};
+use super::{FIRST_READ, Host, HostError, LAST_PIECE, large};
 
 /// The directory.
 #[derive(Debug)]
@@ -51,16 +51,12 @@ impl Directory {
         Ok(buffer)
     }
 
-    /// How many things are in a directory in it.
-    pub fn count(&self, name: &str) -> Result<u64, HostError> {
+    /// How many entries a directory in it has, as [`Host::entries`] does.
+    pub fn entries(&self, name: &str, exact: usize, most: usize) -> Result<u64, HostError> {
         let directory = self.open(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut count: u64 = 0;
-        let entries = rustix::fs::Dir::new(directory).map_err(|error| self.error(name, error.into()))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| self.error(name, error.into()))?;
-            count = count.saturating_add(u64::from(!matches!(entry.file_name().to_bytes(), b"." | b"..")));
-        }
-        Ok(count)
+        large::entries(directory, exact, most)
+            .map(|found| found.all)
+            .map_err(|source| self.error(name, source))
     }
 
     /// Where a symbolic link in it points, as it is written.
@@ -107,7 +103,8 @@ mod tests {
         let mut buffer = vec![b'y'];
         assert_eq!(directory.read("text", 10_000, &mut buffer).unwrap().len(), 9_000);
         assert_eq!(directory.read("text", 7, &mut buffer).unwrap(), b"xxxxxxx");
-        assert_eq!(directory.count("inside").unwrap(), 2);
+        assert_eq!(directory.entries("inside", 2, 2).unwrap(), 2);
+        assert!(directory.entries("inside", 2, 1).unwrap_err().is_too_large());
         assert_eq!(directory.link("link").unwrap().to_str(), Some("text"));
         assert!(directory.read("link", 7, &mut buffer).is_err(), "links are not followed");
         assert!(directory.read("none", 7, &mut buffer).unwrap_err().is_missing());

@@ -60,8 +60,12 @@ impl Fills {
         self.open.retain(|path| listed.contains(path.as_str()));
         self.slow.retain(|path| listed.contains(path.as_str()));
         let mut awaited = HashSet::new();
+        // Where all threads wait for the dead, the others are not asked, after one wait for all of them.
+        let mut is_patient = true;
         for path in listed {
-            while self.threads >= MOST_THREADS && self.wait(&mut found, &mut awaited) {}
+            while self.threads >= MOST_THREADS && is_patient {
+                is_patient = self.wait(&mut found, &mut awaited);
+            }
             if self.threads < MOST_THREADS && !self.open.contains(path) && self.start(host, path) {
                 self.open.insert(path.to_owned());
                 if !self.slow.contains(path) {
@@ -114,7 +118,7 @@ impl Fills {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use super::{Fills, Host};
+    use super::{Fills, Host, MOST_THREADS};
     use crate::host::Fill;
 
     const FILL: Fill = Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1 };
@@ -155,6 +159,21 @@ mod tests {
             fills.ask(&host, &["/a", "/dead"]);
         }
         assert_eq!(fills.ask(&host, &["/a", "/dead"]).len(), 2);
+    }
+
+    /// They would take twenty minutes if each was waited for.
+    #[test]
+    fn more_dead_ones_than_threads_are_waited_for_once() {
+        let mut fills = Fills::default();
+        let gate = Arc::new(Mutex::new(()));
+        let _closed = gate.lock().unwrap();
+        let paths: Vec<_> = (0..5_000).map(|number| format!("/dead/{number}")).collect();
+        let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+        let host = host(&paths, Some(("/dead", &gate)));
+        for _ in 0..2 {
+            assert!(fills.ask(&host, &paths).is_empty());
+            assert_eq!(fills.threads, MOST_THREADS);
+        }
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use rustix::fs::{Dir, OFlags};
 
-use super::{Host, HostError};
+use super::{Host, HostError, KeptFile};
 
 /// A piece of a file. The kernel gives its lists in pages.
 const PIECE: usize = 16 << 10;
@@ -30,17 +31,14 @@ impl HostError {
 }
 
 impl Host {
-    /// Hands over the lines of a file of at most `most` bytes. What was handed over of a file that
-    /// turns out to be larger, or to be unreadable half way, is not the whole.
+    /// [`KeptFile::each_line`] of a file that is read once.
     pub fn each_line(
         &self,
         path: impl AsRef<Path>,
         most: usize,
         take: impl FnMut(&[u8]),
     ) -> Result<(), HostError> {
-        let full = self.path(path);
-        let read = self.open_flags(&full, OFlags::RDONLY).and_then(|file| lines(file, most, take));
-        read.map_err(|source| HostError { path: full, source })
+        self.open(path)?.each_line(most, take)
     }
 
     /// How many entries a directory has, if they are at most `most`. Of the files that a process has open
@@ -48,8 +46,7 @@ impl Host {
     /// that are about to be opened, one for each thread that waits in `accept`. So it is believed only
     /// where it is larger than `exact`; then it does not matter how large it is.
     pub fn entries(&self, path: impl AsRef<Path>, exact: usize, most: usize) -> Result<u64, HostError> {
-        let known = |directory: &File| known_number(directory).filter(|number| *number > exact as u64);
-        Ok(self.count(path.as_ref(), most, known, |_, _| true)?.all)
+        Ok(self.counted(path.as_ref(), |directory| entries(directory, exact, most))?.all)
     }
 
     /// How many links a directory has, if they are at most `most`, and how many of them lead to something
@@ -59,39 +56,62 @@ impl Host {
             let link = directory.fd().and_then(|fd| rustix::fs::readlinkat(fd, name, Vec::new()));
             link.is_ok_and(|link| link.as_bytes().starts_with(start.as_bytes()))
         };
-        self.count(path.as_ref(), most, |_| None, is_meant)
+        self.counted(path.as_ref(), |directory| links(directory, most, is_meant))
     }
 
-    fn count(
-        &self,
-        path: &Path,
-        most: usize,
-        known: impl Fn(&File) -> Option<u64>,
-        is_meant: impl Fn(&Dir, &CStr) -> bool,
-    ) -> Result<Links, HostError> {
-        let full: PathBuf = self.path(path);
-        let counted = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
-            if let Some(all) = known(&directory) {
-                return Ok(Links { all, meant: all });
-            }
-            let mut directory = Dir::new(directory)?;
-            let mut found = Links::default();
-            while let Some(entry) = directory.read() {
-                let entry = entry?;
-                let name = entry.file_name();
-                if name == c"." || name == c".." {
-                    continue;
-                }
-                if found.all >= most as u64 {
-                    return Err(too_many(most));
-                }
-                found.all += 1;
-                found.meant += u64::from(is_meant(&directory, name));
-            }
-            Ok(found)
-        });
+    fn counted(&self, path: &Path, count: impl Fn(File) -> io::Result<Links>) -> Result<Links, HostError> {
+        let full = self.path(path);
+        let counted = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(count);
         counted.map_err(|source| HostError { path: full, source })
     }
+}
+
+impl KeptFile {
+    /// Hands over the lines of a file of at most `most` bytes, from its beginning. What was handed over of a
+    /// file that turns out to be larger, or to be unreadable half way, is not the whole.
+    pub fn each_line(&self, most: usize, take: impl FnMut(&[u8])) -> Result<(), HostError> {
+        lines(FromStart { file: &self.file, at: 0 }, most, take).map_err(|source| self.error(source))
+    }
+}
+
+/// A file that is read from its beginning, wherever it was read to before.
+struct FromStart<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(buffer, self.at)?;
+        self.at = self.at.saturating_add(got as u64);
+        Ok(got)
+    }
+}
+
+/// How many entries there are, if they are at most `most`; beyond `exact` the kernel's own number is taken.
+pub(super) fn entries(directory: File, exact: usize, most: usize) -> io::Result<Links> {
+    match known_number(&directory).filter(|number| *number > exact as u64) {
+        Some(all) => Ok(Links { all, meant: all }),
+        None => links(directory, most, |_, _| true),
+    }
+}
+
+fn links(directory: File, most: usize, is_meant: impl Fn(&Dir, &CStr) -> bool) -> io::Result<Links> {
+    let mut directory = Dir::new(directory)?;
+    let mut found = Links::default();
+    while let Some(entry) = directory.read() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        if found.all >= most as u64 {
+            return Err(too_many(most));
+        }
+        found.all += 1;
+        found.meant += u64::from(is_meant(&directory, name));
+    }
+    Ok(found)
 }
 
 /// The number of entries that a directory of procfs tells itself; none where it tells nothing.
@@ -161,6 +181,19 @@ mod tests {
                 assert_eq!(found, expected, "{step} bytes at a time");
             }
         }
+    }
+
+    #[test]
+    fn an_open_file_is_read_from_its_beginning_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("list"), "a\nb\n").unwrap();
+        let file = Host::new(folder.path()).open("/list").unwrap();
+        for _ in 0..2 {
+            let mut found: Vec<u8> = Vec::new();
+            file.each_line(4, |line| found.extend(line)).unwrap();
+            assert_eq!(found, b"ab");
+        }
+        assert!(file.each_line(3, |_| {}).unwrap_err().is_too_large());
     }
 
     #[test]

@@ -36,9 +36,6 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
 
-/// No list that dunlin reads line by line is larger: some two million sockets.
-const LARGEST_LIST: u64 = 256 << 20;
-
 /// The kernel's text files are given in pieces of this size at the least.
 const FIRST_READ: usize = 8 << 10;
 
@@ -316,36 +313,6 @@ impl KeptFile {
             }
             if buffer.len() >= LARGEST_FILE {
                 return Err(self.error(too_large(LARGEST_FILE as u64)));
-            }
-        }
-    }
-
-    /// Hands over the lines of a list that may be too long to be held (a line for each socket), one
-    /// after the other. `buffer` is for the piece that is being read.
-    pub fn each_line(&self, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> Result<(), HostError> {
-        buffer.clear();
-        let mut read = 0_u64;
-        loop {
-            buffer.reserve(FIRST_READ);
-            let got = rustix::io::pread(&self.file, spare_capacity(buffer), read)
-                .map_err(|error| self.error(error.into()))?;
-            read = read.saturating_add(got as u64);
-            let mut rest = buffer.as_slice();
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let (line, after) = rest.split_at(end);
-                take(line);
-                rest = after.get(1..).unwrap_or_default();
-            }
-            let taken = buffer.len() - rest.len();
-            buffer.drain(..taken);
-            if got < LAST_PIECE {
-                if !buffer.is_empty() {
-                    take(buffer);
-                }
-                return Ok(());
-            }
-            if read >= LARGEST_LIST || buffer.len() >= LARGEST_FILE {
-                return Err(self.error(too_large(read)));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::host::{Host, text};
 pub struct Facts {
     /// Of this program.
     pub dunlin_version: &'static str,
-    /// The name that the kernel has, else the one in `/etc/hostname`.
+    /// The machine's name.
     pub hostname: Option<String>,
     /// The kernel's release.
     pub kernel: Option<String>,
@@ -99,7 +99,7 @@ impl Facts {
         let fixed = known.filter(|known| known.online.is_some() && known.online == online);
         Self {
             dunlin_version: env!("CARGO_PKG_VERSION"),
-            hostname: first(host, &["/proc/sys/kernel/hostname", "/etc/hostname"]),
+            hostname: host.name(),
             kernel: line(host, "/proc/sys/kernel/osrelease"),
             os: os_name(host),
             cgroup: cgroup(host),

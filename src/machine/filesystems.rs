@@ -1,14 +1,15 @@
 //! What files are kept on: filesystems on disks, and what is mounted as `/`.
 //!
 //! From `/proc/1/mountinfo`, the view of the machine's first process, read each time. One entry per
-//! filesystem, however often it is mounted. Left out: those behind a network, since asking may take for
-//! ever, and those in memory, which have no more room than it has; the collector `disk` can report both.
+//! filesystem, however often it is mounted. Left out: those behind a network, which are another machine's,
+//! and those in memory, which have no more room than it has; the collector `disk` can report both. Who is
+//! slow to answer, such as a FUSE filesystem whose process hangs, is not waited for.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::host::{Host, mountinfo};
+use crate::host::{Fills, Host, mountinfo};
 
 /// Those that keep files on a device; and zfs, which has its own devices.
 const ON_DISKS: &[&str] = &[
@@ -44,14 +45,17 @@ pub(super) fn filesystems(host: &Host) -> Vec<Filesystem> {
     let mounts: Vec<_> = mountinfo::mounts(text.as_bytes()).collect();
     // Several mounts at one path hide each other: only the last can be asked.
     let last: HashMap<_, _> = mounts.iter().enumerate().map(|(at, mount)| (&*mount.path, at)).collect();
+    let is_seen =
+        |(at, mount): &(usize, &mountinfo::Mount<'_>)| counts(mount) && last.get(&*mount.path) == Some(at);
+    let seen: Vec<_> = mounts.iter().enumerate().filter(is_seen).map(|(_, mount)| mount).collect();
+    let paths: Vec<_> = seen.iter().map(|mount| &*mount.path).collect();
+    let fills = Fills::default().ask(host, &paths);
     let mut found = Vec::<Filesystem>::new();
-    for (at, mount) in mounts.iter().enumerate() {
+    for mount in seen {
         let is_known = found.iter().any(|known| known.number == mount.device);
-        if !counts(mount) || is_known || last.get(&*mount.path) != Some(&at) {
-            continue;
-        }
-        let Ok(fill) = host.fill(&mount.path) else { continue };
-        if fill.total > 0 {
+        if let Some(Ok(fill)) = fills.get(&mount.path).filter(|_| !is_known)
+            && fill.total > 0
+        {
             found.push(Filesystem {
                 path: mount.path.clone(),
                 device: mount.source.clone(),

@@ -1,9 +1,10 @@
 //! Every fixture host, and machines that tell nonsense.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use super::Machine;
-use crate::host::{Host, captured};
+use crate::host::{Fill, Host, captured};
 
 /// The same folders as the collectors' tests; `UPDATE_EXPECTED=1` writes anew here too.
 #[test]
@@ -130,4 +131,19 @@ fn a_filesystem_counts_once_and_only_where_it_is_seen() {
 fn a_missing_machine_is_no_error() {
     let machine = Machine::read(&Host::new(Path::new("/nonexistent")));
     assert!(machine.nodes.is_empty() && machine.filesystems.is_empty() && machine.facts.fixed.cpus.is_none());
+}
+
+/// Who never answers keeps nothing else from being told.
+#[test]
+fn a_filesystem_that_hangs_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
+    let mounts = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:50 / /usb rw - fuseblk /dev/sdb1 rw\n";
+    std::fs::write(folder.path().join("proc/1/mountinfo"), mounts).unwrap();
+    let fill = Fill { total: 8, available: 4, free: 4, inodes: 2, inodes_free: 1 };
+    let gate = Arc::new(Mutex::new(()));
+    let _closed = gate.lock().unwrap();
+    let host = Host::filled(folder.path(), &[("/", fill), ("/usb", fill)], Some(("/usb", &gate)));
+    let found: Vec<_> = Machine::read(&host).filesystems.into_iter().map(|found| found.path).collect();
+    assert_eq!(found, ["/"]);
 }

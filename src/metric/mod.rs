@@ -33,3 +33,20 @@ pub struct Sample {
     /// When the reading began.
     pub time: UnixNanos,
 }
+
+/// What rows of one moment say twice: the later one overwrites the earlier one in a database.
+#[cfg(test)]
+pub(crate) fn said_twice(samples: &[Sample]) -> Vec<String> {
+    let mut met = std::collections::HashSet::new();
+    let mut twice = Vec::new();
+    for sample in samples {
+        let tags: Vec<_> = sample.tags.iter().collect();
+        for (field, _) in sample.fields.iter() {
+            let key = format!("{} {tags:?} {field} {:?}", sample.measurement, sample.time);
+            if !met.insert(key.clone()) {
+                twice.push(key);
+            }
+        }
+    }
+    twice
+}

@@ -52,6 +52,11 @@ fn a_mistake_in_the_arguments_ends_with_64() {
         &["sample", "--format", "xml"],
         &["sample", "--collector", "weather"],
         &["sample", "--count", "many"],
+        &["sample", "--count", "0"],
+        &["sample", "--root", "nowhere"],
+        &["containers", "--root", "nowhere"],
+        &["ps", "--root", "nowhere"],
+        &["machine", "--root", "dunlin.toml"],
         &["spool"],
         &["spool", "eat"],
         &["metrics", "--format", "xml"],
@@ -89,6 +94,12 @@ fn sample_prints_one_reading_of_this_host() {
     let names: BTreeSet<_> = rows.iter().map(|row| row.measurement.as_str()).collect();
     for name in ["mem", "swap", "disk", "diskio", "net", "system", "processes", "kernel"] {
         assert!(names.contains(name), "no {name} in {names:?}");
+    }
+    let mut met = BTreeSet::new();
+    for row in &rows {
+        for field in row.fields.keys() {
+            assert!(met.insert((&row.measurement, &row.tags, field)), "{row:?} overwrites another row");
+        }
     }
     let times: BTreeSet<_> = rows.iter().map(|row| row.time).collect();
     assert_eq!(times.len(), 1, "all rows of a reading carry one moment: {times:?}");

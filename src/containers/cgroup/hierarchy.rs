@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::host::mountinfo::decode;
 use crate::host::{Host, text};
 
 /// Mount tables in the order of preference, and whether they are in the form of `mountinfo`.
@@ -159,7 +160,7 @@ fn mounts_line(line: &str) -> Option<(&str, Mount)> {
 }
 
 fn mount(kind: &str, point: &str, options: &str) -> Option<Mount> {
-    let at = unescape(point);
+    let at = decode(point);
     match kind {
         "cgroup2" => Some(Mount::V2 { at }),
         "cgroup" => Some(Mount::V1 { controllers: controllers(options), at }),
@@ -171,13 +172,6 @@ fn mount(kind: &str, point: &str, options: &str) -> Option<Mount> {
 fn controllers(list: &str) -> Vec<String> {
     let is_one = |name: &&str| CONTROLLERS.contains(name) || name.starts_with("name=");
     list.split(',').filter(is_one).map(str::to_owned).collect()
-}
-
-/// The kernel writes space, tab, newline and backslash of a path as `\040` and so on.
-fn unescape(path: &str) -> String {
-    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
-        .into_iter()
-        .fold(path.to_owned(), |path, (escaped, plain)| path.replace(escaped, plain))
 }
 
 /// What is at the usual place, without any mount table.

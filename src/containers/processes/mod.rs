@@ -28,7 +28,7 @@ use self::sockets::{TcpStates, Udp};
 use self::tasks::{Load, States};
 use super::cgroup::{Hierarchy, join};
 use super::group::{Group, Groups};
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostError, process};
 use crate::metric::{Monotonic, Text, Value};
 
 /// So many readings what was too large is left alone.
@@ -228,7 +228,7 @@ fn read_threads(host: &Host, ids: &[u32], with_times: bool) -> Result<Threads, H
     for id in ids {
         let stat = match host.open(format!("/proc/{id}/task/{id}/stat")).and_then(|file| {
             file.read(&mut text)?;
-            Ok(tasks::parse(&text))
+            Ok(process::stat(&text).map(|(_, stat)| (stat.state, stat.start)))
         }) {
             Ok(Some(stat)) => stat,
             Ok(None) => continue,

@@ -39,16 +39,6 @@ impl States {
     }
 }
 
-/// The state and the start (in ticks since boot) in a `stat` of a thread. Its name, in parentheses, may
-/// hold anything, parentheses as well.
-pub(super) fn parse(stat: &[u8]) -> Option<(u8, u64)> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let mut words = std::str::from_utf8(stat.get(end.checked_add(1)?..)?).ok()?.split_ascii_whitespace();
-    let [state] = words.next()?.as_bytes() else { return None };
-    // The state is column 3, the start column 22.
-    Some((*state, words.nth(18)?.parse().ok()?))
-}
-
 /// How many threads ran or wanted to, and how many were blocked, smoothed so that what was counted
 /// [`LOAD_SPAN`] ago still weighs a third. A container that is read less often follows faster: the
 /// weight of the past depends on the time that passed and not on the number of readings.
@@ -82,24 +72,8 @@ fn number(count: u64) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Load, States, parse};
+    use super::{Load, States};
     use crate::metric::Monotonic;
-
-    #[test]
-    fn a_name_may_hold_anything() {
-        let check = |text: &[u8], expected| {
-            assert_eq!(parse(text), expected, "{}", String::from_utf8_lossy(text));
-        };
-        let rest = "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21";
-        check(format!("7 (a) R 1) b) S {rest} 22 23\n").as_bytes(), Some((b'S', 22)));
-        check(&[b"7 (\xff) Z ", rest.as_bytes(), b" 22"].concat(), Some((b'Z', 22)));
-        check(format!("7 (a) S {rest}").as_bytes(), None);
-        check(format!("7 (a) S {rest} 18446744073709551616").as_bytes(), None);
-        check(format!("7 (a) SS {rest} 22").as_bytes(), None);
-        check(format!("7 a S {rest} 22").as_bytes(), None);
-        check(b"7 (a)", None);
-        check(b"", None);
-    }
 
     #[test]
     fn states_are_counted() {

@@ -14,7 +14,7 @@ use crate::containers::runtime::docker_files;
 use crate::containers::{Change, Config, ContainerId, Containers, Metadata, Update};
 use crate::host::Host;
 use crate::host::captured::{ODD, Oddity, Vanishing, folder, lay_over, time};
-use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue};
+use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, Value, catalogue, said_twice};
 
 pub(in crate::containers) const MACHINES: [&str; 2] = ["cgroup-v1-docker", "cgroup-v2-docker"];
 
@@ -144,6 +144,7 @@ fn captured_hosts_give_the_expected_rows() {
         for sample in &samples {
             assert_eq!(catalogue::contradictions(sample), [""; 0], "{path}");
         }
+        assert_eq!(said_twice(&samples), [""; 0], "{path}");
         let expected = Host::new("/").read(path).unwrap_or_default();
         if update && said != expected {
             std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();

@@ -20,6 +20,12 @@ const MOST_TEXT: usize = 64 << 10;
 /// So much of a command line is looked at: who starts a program may make it megabytes long.
 const MOST_ARGUMENTS: usize = 4 << 10;
 
+/// Up to here open files are counted one by one; what the kernel says of more is exact enough,
+const EXACT_FILES: usize = 1_000;
+
+/// and where it says nothing (before Linux 6.2), of more than these the number is not known.
+const MOST_FILES: usize = 100_000;
+
 /// The processes there are, by number.
 pub fn pids(host: &Host) -> Result<Vec<u32>, HostError> {
     let mut pids: Vec<u32> = host.list("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
@@ -118,7 +124,7 @@ impl Process {
 
     /// How many files it has open.
     pub fn open_files(&self) -> Option<u64> {
-        self.folder.count("fd").ok()
+        self.folder.entries("fd", EXACT_FILES, MOST_FILES).ok()
     }
 
     /// The path of its cgroup.

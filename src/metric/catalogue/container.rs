@@ -1,5 +1,4 @@
-//! The containers' measurements. Names, tags and types are those of Telegraf's `docker` input; what
-//! Telegraf does not have (pids, pressure, working set) is named in its style.
+//! The containers' measurements, with names, tags and types of Telegraf's `docker` input; what it lacks is in its style.
 
 mod cgroup;
 mod event;

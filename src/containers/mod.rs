@@ -311,7 +311,8 @@ impl Containers {
                 let is_new = self.chronicle.has_begun();
                 let cgroup = Cgroup::new(hierarchy, path, self.config.groups, is_new);
                 let mut target = Target::new(id.clone(), runtime, cgroup, self.now);
-                if let Some(metadata) = self.chronicle.known(&id) {
+                // What files told is of the run before: they are read anew for each.
+                if let Some(metadata) = self.chronicle.known(&id).filter(|known| known.runtime.is_asked()) {
                     target.learn(metadata.clone());
                 }
                 self.targets.insert(id.clone(), target);

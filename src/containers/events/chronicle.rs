@@ -126,7 +126,7 @@ impl Chronicle {
         let before = life.known.replace(now.clone());
         match &before {
             Some(before) => happened.extend(changes(before, now, changed_at)),
-            None if !life.was_there => {
+            None if !life.was_there && now.runtime.is_asked() => {
                 let at = now.created_at.or(life.created_at.take());
                 happened.extend(at.map(|at| Happened(What::Created, When::Said(at))));
             }
@@ -140,6 +140,8 @@ impl Chronicle {
         }
         if now.has_ended() {
             life.end_run(now, before.as_deref(), &mut happened);
+        } else if now.lies_dead() {
+            life.end_seen(before.as_deref(), at);
         }
         if has_run {
             life.started_at = None;

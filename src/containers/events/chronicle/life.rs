@@ -131,8 +131,13 @@ impl Life {
         if before.end == Edge::Open {
             before.end = Edge::Seen(now);
         }
-        let runtime_knows = self.known.is_some();
-        self.earlier.replace(before).map(|mut earlier| earlier.end_unsaid(runtime_knows)).unwrap_or_default()
+        let speaks = self.has_voice();
+        self.earlier.replace(before).map(|mut earlier| earlier.end_unsaid(speaks)).unwrap_or_default()
+    }
+
+    /// Whether its runtime knows it and tells how it goes on with it.
+    fn has_voice(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.runtime.is_asked())
     }
 
     /// The runtime says that a run began then.
@@ -149,21 +154,38 @@ impl Life {
         }
         let restarts = std::mem::replace(&mut self.restarts, now.restart_count);
         let has_no_start = self.run.started_at.is_none() && self.run.start == Edge::Told;
-        let ran_already = has_no_start && self.run.is_old;
+        // Its start was told already, as the tree showed it.
+        let is_this = self.run.is_old || self.run.end == Edge::Open || now.has_ended();
         // Its end came first, by an event that did not know the start.
         let has_ended = self.run.started_at.is_none() && self.run.end == Edge::Told && now.has_ended();
-        if !(ran_already || has_ended && has_no_start) {
+        if !(has_no_start && is_this) {
             if [self.run.start, self.run.end].contains(&Edge::Told) && !has_ended {
                 // How the run before ended, its event may still say; when it did, stands here.
                 self.run.finished_at = now.finished_at.filter(|end| *end < started_at);
                 happened.extend(self.next_run(Run::default(), at));
             }
+            happened.extend(self.created_for(now, started_at));
             happened.push(Happened(What::Started, When::Said(started_at)));
             if now.restart_count > restarts {
                 happened.push(Happened(What::Restarted, When::Said(started_at)));
             }
         }
         (self.run.start, self.run.started_at) = (Edge::Told, Some(started_at));
+    }
+
+    /// Files speak of a container when it runs. It was made for that run, unless it is older: then that was told
+    /// with an earlier run, which may be forgotten.
+    fn created_for(&self, now: &Metadata, started_at: UnixNanos) -> Option<Happened> {
+        let created_at = now.created_at.filter(|_| !now.runtime.is_asked() && self.earlier.is_none())?;
+        (started_at.since(created_at) < PATIENCE).then_some(Happened(What::Created, When::Said(created_at)))
+    }
+
+    /// Its cgroup is still there, and the runtime's files show that nothing runs in it.
+    pub(super) fn end_seen(&mut self, before: Option<&Metadata>, now: Monotonic) {
+        if self.run.end == Edge::Open {
+            let ran = !self.run.is_old || before.is_some_and(|before| before.state.is_alive());
+            self.run.end = if ran { Edge::Seen(now) } else { Edge::Told };
+        }
     }
 
     /// The runtime says how a run ended. What only its event tells has no start, or that of the run
@@ -229,7 +251,7 @@ impl Life {
     pub(super) fn give_up_waiting(&mut self, now: Monotonic, runtime_is_away: bool) -> Vec<Happened> {
         let mut happened = Vec::new();
         let is_late = |edge: Edge| matches!(edge, Edge::Seen(at) if now.since(at) >= PATIENCE);
-        let speaks = self.known.is_some() && !runtime_is_away;
+        let speaks = self.has_voice() && !runtime_is_away;
         let is_alive = self.known.as_ref().is_some_and(|known| known.state.is_alive());
         if let Some(earlier) = self.earlier.as_mut().filter(|earlier| is_late(earlier.end)) {
             happened.extend(earlier.end_unsaid(speaks));

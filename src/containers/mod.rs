@@ -5,8 +5,9 @@
 //! it is called*, its runtime says ([`runtime`]), which may be late or away: until then readings are
 //! held back for a while, and no row leaves under a wrong name.
 //!
-//! Everything runs on the sampling thread but the runtime's task, which sends [`Update`]s. This part
-//! knows nothing of ticks, intervals, spool or sinks; it is handed moments and asks no clock.
+//! Everything runs on the sampling thread but the walk through folders ([`filesystem`]) and what listens
+//! to runtimes or reads their files, which sends [`Update`]s. This part knows nothing of ticks, intervals,
+//! spool or sinks; it is handed moments and asks no clock.
 
 pub mod cgroup;
 pub mod config;

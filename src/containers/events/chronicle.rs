@@ -5,6 +5,9 @@
 //! for that word, and is told without it where the runtime is away or does not know the container.
 //! What was so when dunlin began is the ground it starts from, and nothing that lies before is told.
 //!
+//! Docker is such a runtime. Of the others files are read: they name a container and say when it began, and
+//! its end is what the tree showed.
+//!
 //! A process that was killed for memory is counted by its cgroup, which is read. Where the cgroup was
 //! gone before that, the runtime's word stands for one kill; it never adds to one that was counted.
 //! Docker's `OOMKilled` is such a word, but of the whole run: it stays after a kill that the container outlived.

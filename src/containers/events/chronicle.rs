@@ -129,9 +129,12 @@ impl Chronicle {
         let before = life.known.replace(now.clone());
         match &before {
             Some(before) => happened.extend(changes(before, now, changed_at)),
-            None if !life.was_there && now.runtime.is_asked() => {
-                let at = now.created_at.or(life.created_at.take());
-                happened.extend(at.map(|at| Happened(What::Created, When::Said(at))));
+            None if !life.was_there => {
+                let created_at = now.created_at.or(life.created_at.take());
+                // Files speak of a container only when it runs.
+                let is_asked = now.runtime.is_asked();
+                let when = |made| if is_asked { When::Said(made) } else { When::Lately(made, at) };
+                happened.extend(created_at.map(|created_at| Happened(What::Created, when(created_at))));
             }
             None => {}
         }
@@ -234,8 +237,9 @@ impl Chronicle {
                 return true;
             }
             let at = match one.when {
-                When::Said(at) if at < begun => return false,
-                When::Said(at) | When::Read(at) => at,
+                When::Said(at) | When::Lately(at, _) if at < begun => return false,
+                When::Lately(at, heard) if wall(heard).since(at) >= PATIENCE => return false,
+                When::Said(at) | When::Lately(at, _) | When::Read(at) => at,
                 When::Noticed(moment) => wall(moment),
                 When::Now => now.wall,
             };

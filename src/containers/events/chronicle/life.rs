@@ -40,6 +40,8 @@ pub(super) enum Kills {
 pub(super) enum When {
     /// The runtime says so. What it says may be old.
     Said(UnixNanos),
+    /// The same, heard of then. If that was long after, it was told with an earlier run, which is forgotten.
+    Lately(UnixNanos, Monotonic),
     /// A reading showed it.
     Read(UnixNanos),
     /// It was noticed then.
@@ -164,20 +166,12 @@ impl Life {
                 self.run.finished_at = now.finished_at.filter(|end| *end < started_at);
                 happened.extend(self.next_run(Run::default(), at));
             }
-            happened.extend(self.created_for(now, started_at));
             happened.push(Happened(What::Started, When::Said(started_at)));
             if now.restart_count > restarts {
                 happened.push(Happened(What::Restarted, When::Said(started_at)));
             }
         }
         (self.run.start, self.run.started_at) = (Edge::Told, Some(started_at));
-    }
-
-    /// Files speak of a container when it runs. It was made for that run, unless it is older: then that was told
-    /// with an earlier run, which may be forgotten.
-    fn created_for(&self, now: &Metadata, started_at: UnixNanos) -> Option<Happened> {
-        let created_at = now.created_at.filter(|_| !now.runtime.is_asked() && self.earlier.is_none())?;
-        (started_at.since(created_at) < PATIENCE).then_some(Happened(What::Created, When::Said(created_at)))
     }
 
     /// Its cgroup is still there, and the runtime's files show that nothing runs in it.

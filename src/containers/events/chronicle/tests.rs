@@ -308,11 +308,15 @@ fn of_what_only_files_tell_the_tree_shows_the_end() {
     let filed = |metadata| Metadata { runtime: Runtime::Podman, ..metadata };
     let begin = ["created @100 web", "started @102 web"];
     let mut story = Story::new();
-    story.at(102).came().told(filed(created())).tells(&[]).told(filed(running(102))).tells(&begin);
+    story.at(102).came().told(filed(created())).told(filed(running(102))).tells(&begin);
     story.at(110).went().at(120).tells(&["exited None None @110 web"]).chronicle.forgotten(&id());
     // Made long ago, it was told of with the first run, which is forgotten.
     story.tells(&[]).at(130).came().told(filed(created())).told(filed(running(130)));
     story.tells(&["started @130 web"]);
+    // It was gone before it could be seen to run.
+    let mut story = Story::new();
+    story.at(102).came().told(filed(created())).went().tells(&["created @100 web"]);
+    story.at(112).tells(&["started @102 web", "exited None None @102 web"]);
     // Its files tell no start.
     let nameless =
         || Metadata { runtime: Runtime::Lxc, state: State::Running, created_at: None, ..created() };

@@ -226,7 +226,7 @@ pub fn find(name: &str) -> Option<&'static Measurement> {
 /// Whether the rows of that measurement are events: each stands for itself, and none can be left out
 /// because another one says the same.
 pub fn is_event(name: &str) -> bool {
-    name == container::EVENT.name
+    name == container::event::EVENT.name
 }
 
 /// What of a row contradicts the catalogue, in words; empty if nothing does. Tests hold every row

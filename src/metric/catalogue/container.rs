@@ -2,6 +2,7 @@
 //! Telegraf does not have (pids, pressure, working set) is named in its style.
 
 mod cgroup;
+pub(super) mod event;
 mod filesystem;
 mod memory;
 mod on_demand;
@@ -35,7 +36,7 @@ pub(super) static MEASUREMENTS: &[Measurement] = &[
     spec::SPEC,
     filesystem::FILESYSTEM,
     filesystem::VOLUME,
-    EVENT,
+    event::EVENT,
 ];
 
 /// The same of control groups that are no containers.
@@ -363,39 +364,5 @@ const HEALTH: Measurement = Measurement {
         Field::text("health_status", "starting, healthy, unhealthy or none.", "State.Health.Status")
             .prometheus("container_health_state"),
         Field::signed("failing_streak", Count, "Checks that failed in a row.", "State.Health.FailingStreak"),
-    ],
-};
-
-pub(super) const EVENT: Measurement = Measurement {
-    name: "container_event",
-    meaning: "Something happened to a container (event): created, started, exited, oom, oom_kill, restarted, renamed, health_changed, paused or unpaused. The time is the runtime's own, or that of the reading which showed it. Nothing from before the agent's start is told.",
-    opt_in: None,
-    tags: tags!["event"],
-    fields: &[
-        CONTAINER_ID,
-        Field::increment(
-            "count",
-            Count,
-            "How often it happened: 1, or what the counter of oom or oom_kill rose by.",
-            "oom_kill: v2 memory.events oom_kill, sub-cgroups included, v1 memory.oom_control oom_kill since Linux 4.13, or the runtime's word (State.OOMKilled, event oom) where the cgroup was gone first; oom: v2 memory.events oom",
-        ),
-        Field::signed(
-            "exit_code",
-            Unitless,
-            "exited: what its first process ended with; left out where no runtime says so.",
-            "State.ExitCode",
-        ),
-        Field::gauge(
-            "lifetime_ns",
-            Nanoseconds,
-            "exited: how long it had run.",
-            "State.FinishedAt - State.StartedAt",
-        ),
-        Field::text("old_name", "renamed: what it was called before.", "Name"),
-        Field::text(
-            "health_status",
-            "health_changed: what its health check says now.",
-            "State.Health.Status",
-        ),
     ],
 };

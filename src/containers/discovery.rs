@@ -81,6 +81,10 @@ impl Discovery {
         let mut found = Vec::new();
         let notices = self.watch.as_mut().map(Watch::drain).unwrap_or_default();
         let plan = plan(&notices, |watch| self.watch.as_ref()?.directory(watch));
+        // A bundle is there before its cgroup is: one look is enough for all that is told.
+        if plan.steps.iter().any(|step| matches!(step, Step::Came(_))) {
+            self.bundles.refresh(&self.host);
+        }
         for step in plan.steps {
             match step {
                 Step::Came(path) => self.came(path, &mut found),
@@ -104,8 +108,6 @@ impl Discovery {
 
     /// A directory appeared: a container, or something to look into.
     fn came(&mut self, path: String, found: &mut Vec<Found>) {
-        // The bundle is there before the cgroup is.
-        self.bundles.refresh(&self.host);
         let mut waiting = vec![path];
         let mut left = MOST_DIRECTORIES;
         while let Some(path) = waiting.pop()

@@ -117,6 +117,11 @@ impl Runtime {
             Self::Nspawn => "nspawn",
         }
     }
+
+    /// Whether it is asked, and tells what happens. Of the others files are read, which tell no end.
+    pub fn is_asked(self) -> bool {
+        self == Self::Docker
+    }
 }
 
 /// What stands before the id, and whose it is.

@@ -93,6 +93,12 @@ impl Metadata {
         is_over && self.finished_at.is_some()
     }
 
+    /// Whether it is over while its cgroup is still there, and nobody says since when: a task of containerd's
+    /// that was not deleted yet.
+    pub fn lies_dead(&self) -> bool {
+        !self.runtime.is_asked() && self.state == State::Exited && self.finished_at.is_none()
+    }
+
     /// Whether this tells already how that run ended which `other` tells the end of. What only an
     /// event tells has no start.
     pub fn tells_end_of(&self, other: &Self) -> bool {

@@ -5,8 +5,9 @@
 //! it is called*, its runtime says ([`runtime`]), which may be late or away: until then readings are
 //! held back for a while, and no row leaves under a wrong name.
 //!
-//! Everything runs on the sampling thread but the runtime's task, which sends [`Update`]s. This part
-//! knows nothing of ticks, intervals, spool or sinks; it is handed moments and asks no clock.
+//! Everything runs on the sampling thread but the walk through folders ([`filesystem`]) and what listens
+//! to runtimes or reads their files, which sends [`Update`]s. This part knows nothing of ticks, intervals,
+//! spool or sinks; it is handed moments and asks no clock.
 
 pub mod cgroup;
 pub mod config;
@@ -311,7 +312,8 @@ impl Containers {
                 let is_new = self.chronicle.has_begun();
                 let cgroup = Cgroup::new(hierarchy, path, self.config.groups, is_new);
                 let mut target = Target::new(id.clone(), runtime, cgroup, self.now);
-                if let Some(metadata) = self.chronicle.known(&id) {
+                // What files told is of the run before: they are read anew for each.
+                if let Some(metadata) = self.chronicle.known(&id).filter(|known| known.runtime.is_asked()) {
                     target.learn(metadata.clone());
                 }
                 self.targets.insert(id.clone(), target);

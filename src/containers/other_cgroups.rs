@@ -20,6 +20,7 @@ use super::discovery::Watch;
 use super::identity::identify;
 use super::reading::{Activity, Reading};
 use super::rows::{Identity, SystemCpu, add_rows};
+use super::runtime::containerd;
 use crate::host::Host;
 use crate::metric::{Rows, Tags};
 
@@ -47,6 +48,8 @@ pub struct OtherCgroups {
     base: Tags,
     hierarchy: Option<Arc<Hierarchy>>,
     watch: Option<Watch>,
+    /// Containers whose path does not tell.
+    bundles: containerd::Cgroups,
     others: BTreeMap<String, Other>,
     system: SystemCpu,
     was_looked: bool,
@@ -65,6 +68,7 @@ impl OtherCgroups {
             base,
             hierarchy: None,
             watch: Watch::new().ok(),
+            bundles: containerd::Cgroups::new(&config.places.containerd_state),
             others: BTreeMap::new(),
             system: SystemCpu::default(),
             was_looked: false,
@@ -138,6 +142,7 @@ impl OtherCgroups {
     fn matches(&mut self, top: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut watched = BTreeSet::new();
+        self.bundles.refresh(&self.host);
         for pattern in &self.config.cgroups {
             let mut paths = vec![String::new()];
             for name in pattern.names() {
@@ -156,7 +161,7 @@ impl OtherCgroups {
                     let fits = inside.into_iter().filter(|inside| name.fits(inside));
                     below.extend(fits.map(|inside| format!("{path}/{inside}")));
                 }
-                below.retain(|path| !is_container(path, &self.config));
+                below.retain(|path| !is_container(path, &self.bundles, &self.config));
                 paths = below;
             }
             let there = paths.into_iter().filter(|path| self.host.has(format!("{top}{path}")));
@@ -200,8 +205,8 @@ impl Other {
 }
 
 /// Whether it is measured as a container. What lies inside is not reached, since nobody goes on from there.
-fn is_container(path: &str, config: &Config) -> bool {
-    identify(path).is_some_and(|(runtime, _)| config.wants(runtime))
+fn is_container(path: &str, bundles: &containerd::Cgroups, config: &Config) -> bool {
+    bundles.find(path).or_else(|| identify(path)).is_some_and(|(runtime, _)| config.wants(runtime))
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ fn block_fields(identity: &Identity, device: &BlockDevice) -> Fields {
 /// Adds what the runtime says of the container's state at that moment.
 pub fn add_state_rows(identity: &Identity, metadata: &Metadata, at: UnixNanos, rows: &mut Rows) {
     // Files do not tell how a container ended.
-    let is_told = metadata.runtime == Runtime::Docker;
+    let is_told = metadata.runtime.is_asked();
     let counts_restarts = is_told || metadata.runtime == Runtime::Crio;
     let fields = identity
         .fields(8)

@@ -165,7 +165,8 @@ impl Target {
     /// milliseconds; a row then would begin a series of its own.
     pub(super) fn is_waiting(&self) -> bool {
         let is_there = self.cgroup.is_some();
-        self.metadata.as_ref().is_none_or(|metadata| is_there && !metadata.state.is_alive())
+        let fits = |metadata: &Metadata| metadata.state.is_alive() || metadata.lies_dead();
+        self.metadata.as_ref().is_none_or(|metadata| is_there && !fits(metadata))
     }
 
     pub(super) fn learn(&mut self, metadata: Arc<Metadata>) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::metadata::State;
-use super::{Change, Config, ContainerId, Containers, Engine, Metadata, Update};
+use super::{Change, Config, ContainerId, Containers, Engine, Metadata, Runtime, Update};
 use crate::host::Host;
 use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos};
 
@@ -157,6 +157,25 @@ fn a_container_that_is_being_started_waits_for_its_state() {
             .map(|second| [format!("cpu web running {second}"), format!("status web running {second}")]);
         assert_eq!(machine.collect(WEB, 6), expected.concat(), "{state:?}");
     }
+}
+
+#[test]
+fn what_files_tell_is_of_one_run_only() {
+    let filed = |state| Box::new(Metadata { runtime: Runtime::Containerd, ..*metadata("web", state) });
+    let mut machine = Machine::new();
+    machine.start(WEB, 5);
+    machine.know(WEB, filed(State::Running));
+    assert_eq!(machine.collect(WEB, 5), ["cpu web running 5", "status web running 5"]);
+    // Its cgroup stays, and that is all there will be.
+    machine.know(WEB, filed(State::Exited));
+    assert_eq!(machine.containers.unnamed().count(), 0);
+    assert_eq!(machine.collect(WEB, 6), ["cpu web exited 6", "status web exited 6"]);
+    machine.know(WEB, filed(State::Running));
+    machine.end(WEB, 7);
+    machine.start(WEB, 8);
+    assert_eq!(machine.collect(WEB, 8), [""; 0]);
+    machine.know(WEB, filed(State::Running));
+    assert_eq!(machine.release(9), ["cpu web running 8", "status web running 8"]);
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! for that word, and is told without it where the runtime is away or does not know the container.
 //! What was so when dunlin began is the ground it starts from, and nothing that lies before is told.
 //!
+//! Docker is such a runtime. Of the others files are read: they name a container and say when it began, and
+//! its end is what the tree showed.
+//!
 //! A process that was killed for memory is counted by its cgroup, which is read. Where the cgroup was
 //! gone before that, the runtime's word stands for one kill; it never adds to one that was counted.
 //! Docker's `OOMKilled` is such a word, but of the whole run: it stays after a kill that the container outlived.
@@ -127,8 +130,11 @@ impl Chronicle {
         match &before {
             Some(before) => happened.extend(changes(before, now, changed_at)),
             None if !life.was_there => {
-                let at = now.created_at.or(life.created_at.take());
-                happened.extend(at.map(|at| Happened(What::Created, When::Said(at))));
+                let created_at = now.created_at.or(life.created_at.take());
+                // Files speak of a container only when it runs.
+                let is_asked = now.runtime.is_asked();
+                let when = |made| if is_asked { When::Said(made) } else { When::Lately(made, at) };
+                happened.extend(created_at.map(|created_at| Happened(What::Created, when(created_at))));
             }
             None => {}
         }
@@ -140,6 +146,8 @@ impl Chronicle {
         }
         if now.has_ended() {
             life.end_run(now, before.as_deref(), &mut happened);
+        } else if now.lies_dead() {
+            life.end_seen(before.as_deref(), at);
         }
         if has_run {
             life.started_at = None;
@@ -229,8 +237,9 @@ impl Chronicle {
                 return true;
             }
             let at = match one.when {
-                When::Said(at) if at < begun => return false,
-                When::Said(at) | When::Read(at) => at,
+                When::Said(at) | When::Lately(at, _) if at < begun => return false,
+                When::Lately(at, heard) if wall(heard).since(at) >= PATIENCE => return false,
+                When::Said(at) | When::Lately(at, _) | When::Read(at) => at,
                 When::Noticed(moment) => wall(moment),
                 When::Now => now.wall,
             };

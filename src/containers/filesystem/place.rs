@@ -101,10 +101,10 @@ fn on_host(mount: &Mount<'_>, hosts: &[Mount<'_>]) -> Option<String> {
     let mut on_same = hosts.iter().filter(|host| host.device == mount.device);
     let path = |host: &Mount<'_>| {
         let below = mount.root.strip_prefix(host.root.trim_end_matches('/'))?;
-        let is_seen = last_at(hosts, &host.path).is_some_and(|last| last.root == host.root);
+        let is_seen = || last_at(hosts, &host.path).is_some_and(|last| last.root == host.root);
         // What the whole of a filesystem is mounted as is no folder of a container.
         let is_below = below.starts_with('/') && below.len() > 1;
-        (is_seen && is_below).then(|| format!("{}{below}", host.path.trim_end_matches('/')))
+        (is_below && is_seen()).then(|| format!("{}{below}", host.path.trim_end_matches('/')))
     };
     on_same.find_map(path)
 }
@@ -116,7 +116,9 @@ fn volumes(own: &[Mount<'_>], hosts: &[Mount<'_>]) -> Vec<(String, String)> {
         let (folder, name) = path.strip_suffix("/_data")?.rsplit_once('/')?;
         folder.ends_with("/volumes").then(|| (name.to_owned(), path.clone()))
     };
-    let mut found: Vec<_> = own.iter().filter_map(volume).collect();
+    // A container may have a hundred thousand mounts.
+    let may_be = own.iter().filter(|mount| mount.root.ends_with("/_data"));
+    let mut found: Vec<_> = may_be.filter_map(volume).collect();
     found.sort_unstable();
     found.dedup();
     found

@@ -131,6 +131,19 @@ fn a_container_is_no_other_group() {
 }
 
 #[test]
+fn one_that_only_containerds_files_tell_is_no_other_group() {
+    let mut tree = Tree::new(&["/default/*"]);
+    let bundle = "run/containerd/io.containerd.runtime.v2.task/default/web";
+    let bundle = tree.folder.path().join(bundle);
+    std::fs::create_dir_all(&bundle).unwrap();
+    let text = r#"{"ociVersion": "1", "linux": {"cgroupsPath": "/default/web"}}"#;
+    std::fs::write(bundle.join("config.json"), text).unwrap();
+    tree.make("default/web");
+    tree.make("default/shop");
+    tree.check(&["/default/shop"]);
+}
+
+#[test]
 fn their_number_is_bounded() {
     let mut tree = Tree::new(&["/*"]);
     for number in 0..MOST_CGROUPS + 3 {

@@ -6,7 +6,7 @@
 //! namespace `moby`: they are Docker's and left to it.
 //!
 //! Not in the files, and so not known without a client of containerd's gRPC: the image of a `ctr` or nerdctl container, the
-//! labels of a Kubernetes one, when a container was made (its task's start is known), and how it ended.
+//! labels of a Kubernetes one, and how it ended. When it was made is told by its bundle, which is made anew for each task.
 
 use std::collections::BTreeMap;
 

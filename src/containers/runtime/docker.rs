@@ -5,7 +5,7 @@
 //! compared anew, which repairs what was missed. An engine that goes away is told of once, and
 //! waited for with growing pauses; when it is back, everything is told anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -38,7 +38,7 @@ pub async fn follow(
     mut wants: UnboundedReceiver<ContainerId>,
     updates: impl Fn(Update),
 ) {
-    let mut told = Told { updates, alive: BTreeMap::new() };
+    let mut told = Told { updates, alive: BTreeMap::new(), others: BTreeSet::new() };
     let mut pause = FIRST_PAUSE;
     let mut away = false;
     loop {
@@ -122,14 +122,18 @@ struct Told<F: Fn(Update)> {
     /// The containers that were told of as having processes. It outlives a session: who died while the
     /// engine was away is told of when it is back.
     alive: BTreeMap<ContainerId, Box<Metadata>>,
+    /// Those that were told of and have none: until they are removed.
+    others: BTreeSet<ContainerId>,
 }
 
 impl<F: Fn(Update)> Told<F> {
     fn known(&mut self, id: ContainerId, metadata: Box<Metadata>) {
         if metadata.state.is_alive() {
+            self.others.remove(&id);
             self.alive.insert(id.clone(), metadata.clone());
         } else {
             self.alive.remove(&id);
+            self.others.insert(id.clone());
         }
         (self.updates)(Update::Known(id, metadata));
     }
@@ -139,6 +143,7 @@ impl<F: Fn(Update)> Told<F> {
             Answer::Known(metadata) => self.known(id, metadata),
             Answer::Gone => {
                 self.alive.remove(&id);
+                self.others.remove(&id);
                 (self.updates)(Update::Gone(id));
             }
             Answer::Unclear => {}
@@ -260,7 +265,8 @@ impl<'c> Session<'c> {
     /// Compares what was told with what is: all anew, or only what differs.
     async fn compare<F: Fn(Update)>(&self, told: &mut Told<F>, anew: bool) -> Result<(), DockerError> {
         let listed: BTreeMap<_, _> = self.client.list().await?.into_iter().collect();
-        let gone: Vec<_> = told.alive.keys().filter(|id| !listed.contains_key(id)).cloned().collect();
+        let all = told.alive.keys().chain(&told.others);
+        let gone: Vec<_> = all.filter(|id| !listed.contains_key(id)).cloned().collect();
         for id in gone {
             told.answer(id, Answer::Gone);
         }

@@ -182,7 +182,10 @@ impl<F: Fn(Update)> Follower<F> {
             let waiting = Waiting { want: want.clone(), at: later(pause), tries };
             self.waiting.insert(want.id.clone(), waiting);
         }
-        if let Ok(described) = found {
+        // What was said of it already is more than that it has not begun.
+        if let Ok(described) = found
+            && (is_enough || is_last || !self.known.contains_key(&want.id))
+        {
             self.know(want, described);
         }
     }
@@ -201,7 +204,8 @@ impl<F: Fn(Update)> Follower<F> {
         }
     }
 
-    /// Looks again at what is known, where a file has changed. What has no cgroup any more is gone.
+    /// Looks again at what is known, where a file has changed. What has no cgroup any more is gone; what is
+    /// asked for again just now may not have begun.
     fn refresh(&mut self) {
         let (here, gone): (Vec<_>, Vec<_>) =
             self.known.values().map(|(want, _)| want.clone()).partition(|want| self.files.is_there(want));
@@ -210,6 +214,9 @@ impl<F: Fn(Update)> Follower<F> {
         }
         for want in here {
             let Some((_, before)) = self.known.get(&want.id) else { continue };
+            if self.waiting.contains_key(&want.id) {
+                continue;
+            }
             if before.seen.is_current(&self.files.machine.host)
                 && self.files.is_still_so(&want, &before.metadata)
             {

@@ -242,6 +242,5 @@ fn pods_network(bundle: &Bundle) -> Option<NetworkMode> {
     sandbox.filter(|_| is_in_pod && shares).map(NetworkMode::Container)
 }
 
-/// What is not said.
 #[cfg(test)]
 mod tests;

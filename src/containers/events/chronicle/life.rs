@@ -40,6 +40,8 @@ pub(super) enum Kills {
 pub(super) enum When {
     /// The runtime says so. What it says may be old.
     Said(UnixNanos),
+    /// The same, heard of then. If that was long after, it was told with an earlier run, which is forgotten.
+    Lately(UnixNanos, Monotonic),
     /// A reading showed it.
     Read(UnixNanos),
     /// It was noticed then.
@@ -131,8 +133,13 @@ impl Life {
         if before.end == Edge::Open {
             before.end = Edge::Seen(now);
         }
-        let runtime_knows = self.known.is_some();
-        self.earlier.replace(before).map(|mut earlier| earlier.end_unsaid(runtime_knows)).unwrap_or_default()
+        let speaks = self.has_voice();
+        self.earlier.replace(before).map(|mut earlier| earlier.end_unsaid(speaks)).unwrap_or_default()
+    }
+
+    /// Whether its runtime knows it and tells how it goes on with it.
+    fn has_voice(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.runtime.is_asked())
     }
 
     /// The runtime says that a run began then.
@@ -149,10 +156,11 @@ impl Life {
         }
         let restarts = std::mem::replace(&mut self.restarts, now.restart_count);
         let has_no_start = self.run.started_at.is_none() && self.run.start == Edge::Told;
-        let ran_already = has_no_start && self.run.is_old;
+        // Its start was told already, as the tree showed it.
+        let is_this = self.run.is_old || self.run.end == Edge::Open || now.has_ended();
         // Its end came first, by an event that did not know the start.
         let has_ended = self.run.started_at.is_none() && self.run.end == Edge::Told && now.has_ended();
-        if !(ran_already || has_ended && has_no_start) {
+        if !(has_no_start && is_this) {
             if [self.run.start, self.run.end].contains(&Edge::Told) && !has_ended {
                 // How the run before ended, its event may still say; when it did, stands here.
                 self.run.finished_at = now.finished_at.filter(|end| *end < started_at);
@@ -164,6 +172,14 @@ impl Life {
             }
         }
         (self.run.start, self.run.started_at) = (Edge::Told, Some(started_at));
+    }
+
+    /// Its cgroup is still there, and the runtime's files show that nothing runs in it.
+    pub(super) fn end_seen(&mut self, before: Option<&Metadata>, now: Monotonic) {
+        if self.run.end == Edge::Open {
+            let ran = !self.run.is_old || before.is_some_and(|before| before.state.is_alive());
+            self.run.end = if ran { Edge::Seen(now) } else { Edge::Told };
+        }
     }
 
     /// The runtime says how a run ended. What only its event tells has no start, or that of the run
@@ -229,7 +245,7 @@ impl Life {
     pub(super) fn give_up_waiting(&mut self, now: Monotonic, runtime_is_away: bool) -> Vec<Happened> {
         let mut happened = Vec::new();
         let is_late = |edge: Edge| matches!(edge, Edge::Seen(at) if now.since(at) >= PATIENCE);
-        let speaks = self.known.is_some() && !runtime_is_away;
+        let speaks = self.has_voice() && !runtime_is_away;
         let is_alive = self.known.as_ref().is_some_and(|known| known.state.is_alive());
         if let Some(earlier) = self.earlier.as_mut().filter(|earlier| is_late(earlier.end)) {
             happened.extend(earlier.end_unsaid(speaks));

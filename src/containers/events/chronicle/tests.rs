@@ -304,6 +304,58 @@ fn runs_follow_each_other() {
 }
 
 #[test]
+fn of_what_only_files_tell_the_tree_shows_the_end() {
+    let filed = |metadata| Metadata { runtime: Runtime::Podman, ..metadata };
+    let begin = ["created @100 web", "started @102 web"];
+    let mut story = Story::new();
+    story.at(102).came().told(filed(created())).told(filed(running(102))).tells(&begin);
+    story.at(110).went().at(120).tells(&["exited None None @110 web"]).chronicle.forgotten(&id());
+    // Made long ago, it was told of with the first run, which is forgotten.
+    story.tells(&[]).at(130).came().told(filed(created())).told(filed(running(130)));
+    story.tells(&["started @130 web"]);
+    // It was gone before it could be seen to run.
+    let mut story = Story::new();
+    story.at(102).came().told(filed(created())).went().tells(&["created @100 web"]);
+    story.at(112).tells(&["started @102 web", "exited None None @102 web"]);
+    // Its files tell no start.
+    let nameless =
+        || Metadata { runtime: Runtime::Lxc, state: State::Running, created_at: None, ..created() };
+    let mut story = Story::new();
+    story.at(60).came().told(nameless()).at(61).went().at(62).came().told(nameless()).at(72);
+    story.tells(&["started @60 web", "exited None None @61 web", "started @62 web"]);
+}
+
+#[test]
+fn one_that_lies_dead_has_ended() {
+    let filed = |metadata| Metadata { runtime: Runtime::Containerd, ..metadata };
+    let dead = || filed(Metadata { state: State::Exited, ..created() });
+    let mut story = Story::new();
+    story.at(102).came().told(filed(running(102))).tells(&["created @100 web", "started @102 web"]);
+    story.at(110).told(dead()).at(120).tells(&["exited None None @110 web"]);
+    story.at(500).told(dead()).went().at(600).tells(&[]);
+    // It lay there when dunlin began.
+    Story::old().at(51).told(filed(created())).told(dead()).at(90).tells(&[]).went().at(200).tells(&[]);
+}
+
+/// The engine begins its containers before it answers.
+#[test]
+fn a_start_that_the_tree_showed_is_not_told_again() {
+    let mut story = Story::new();
+    story.is_away = true;
+    story.at(102).came().at(112).tells(&["started @102 -"]);
+    story.is_away = false;
+    story.at(113).told(running(101)).tells(&["created @100 web"]).at(300).tells(&[]);
+    story.told(exited(101, 300)).went().tells(&["exited Some(3) Some(199) @300 web"]);
+    // It ended before the engine could say that it had begun.
+    let mut story = Story::new();
+    story.is_away = true;
+    story.at(102).came().at(112).tells(&["started @102 -"]).went();
+    story.is_away = false;
+    story.told(exited(101, 112)).tells(&["created @100 web", "exited Some(3) Some(11) @112 web"]);
+    story.at(300).tells(&[]);
+}
+
+#[test]
 fn every_run_of_a_nameless_one_is_told() {
     let mut story = Story::new();
     story.is_away = true;

@@ -1,11 +1,12 @@
 //! What must hold of the runtimes whose files are read, on small machines made of such files.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use wildmatch::WildMatch;
 
-use super::{Files, follow_every};
+use super::{Files, Follower, TRIES, follow_every};
 use crate::containers::identity::{ContainerId, Runtime, identify};
 use crate::containers::metadata::{Metadata, NetworkMode, State};
 use crate::containers::runtime::{FilesError, Want};
@@ -347,4 +348,31 @@ fn what_is_half_written_is_told_when_it_is_whole() {
     assert_eq!(updates.recv().unwrap(), "gone");
     drop(wants);
     thread.join().unwrap();
+}
+
+#[test]
+fn one_that_ended_never_looks_as_if_it_had_not_begun() {
+    let machine = Machine::new();
+    let cgroup = format!("/default/{WEB}");
+    let folder = format!("run/containerd/io.containerd.runtime.v2.task/default/{WEB}");
+    machine.write(&format!("{folder}/config.json"), &bundle(r#""nerdctl/name": "web""#, OWN, r#""A=b""#));
+    machine.write(&format!("{folder}/init.pid"), "21");
+    machine.process(21, &cgroup, "own");
+    let (told, updates) = mpsc::channel();
+    let tell = move |update| told.send(said(update)).unwrap();
+    let mut follower =
+        Follower { files: machine.files(), tell, known: BTreeMap::new(), waiting: BTreeMap::new() };
+    let heard = || updates.try_iter().collect::<Vec<_>>();
+    follower.want(want(&cgroup));
+    assert_eq!(heard(), ["web running"]);
+    machine.remove("proc/21");
+    machine.write(&format!("sys/fs/cgroup{cgroup}/cgroup.procs"), "");
+    follower.refresh();
+    assert_eq!(heard(), ["web exited"]);
+    // While it may be beginning anew, nothing is said before it is known.
+    follower.want(want(&cgroup));
+    follower.refresh();
+    assert_eq!(heard(), [""; 0]);
+    (1..TRIES).for_each(|tries| follower.ask(want(&cgroup), tries));
+    assert_eq!(heard(), ["web exited"]);
 }

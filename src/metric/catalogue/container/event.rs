@@ -5,7 +5,7 @@ use super::{CONTAINER_ID, Field, Measurement, tags};
 
 pub(in crate::metric::catalogue) const EVENT: Measurement = Measurement {
     name: "container_event",
-    meaning: "Something happened to a container (event): created, started, exited, oom, oom_kill, restarted, renamed, health_changed, paused or unpaused. The time is the runtime's own, or that of the reading which showed it. Nothing from before the agent's start is told.",
+    meaning: "Something happened to a container (event): created, started, exited, oom, oom_kill, restarted, renamed, health_changed, paused or unpaused. The time is the runtime's own, or that of the reading which showed it. Nothing from before the agent's start is told. Runtimes other than Docker tell no end: it is seen, ten seconds late at most for a task of containerd's that is not deleted, and created is told if a run began within ten seconds.",
     opt_in: None,
     tags: tags!["event"],
     fields: &[

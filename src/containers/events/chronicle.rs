@@ -199,6 +199,9 @@ impl Chronicle {
         let Counted { ooms, mut kills, has_kills } = counted;
         let run = &mut life.run;
         (run.counted_at, run.alarm) = (Some(time), None);
+        if kills > 0 {
+            run.killed_at = Some(time);
+        }
         let is_ahead = run.kills == Kills::Ahead;
         if kills > 0 || (has_kills && !is_ahead) {
             kills = kills.saturating_sub(u64::from(is_ahead));

@@ -13,6 +13,7 @@ use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::{
     Engine, Health, Limits, Metadata, NetworkMode, Owner, State, TextBudget, moment, split_image,
 };
+use crate::metric::UnixNanos;
 
 /// `GET /info`.
 #[derive(Debug, Default, Deserialize)]
@@ -133,8 +134,8 @@ impl Inspected {
             oom_killed: state.oom_killed.unwrap_or(false),
             restart_count: self.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
             created_at: self.created.as_deref().and_then(moment),
-            started_at: state.started_at.as_deref().and_then(moment),
-            finished_at: state.finished_at.as_deref().and_then(moment),
+            started_at: state.started(),
+            finished_at: state.finished(),
             health: state.health.map(|health| Health {
                 status: budget.cut(&health.status.unwrap_or_default()),
                 failing_streak: health.failing_streak.unwrap_or(0),
@@ -146,13 +147,25 @@ impl Inspected {
 }
 
 impl StateAnswer {
+    fn started(&self) -> Option<UnixNanos> {
+        self.started_at.as_deref().and_then(moment)
+    }
+
+    /// When it ended. The engine notes the start once the process runs, so a process may have ended before
+    /// its start by the engine's reckoning; while one runs, this is the end of the run before.
+    fn finished(&self) -> Option<UnixNanos> {
+        let finished = self.finished_at.as_deref().and_then(moment)?;
+        let is_over = matches!(self.name(), State::Exited | State::Dead | State::Restarting);
+        Some(self.started().filter(|started| is_over && *started > finished).unwrap_or(finished))
+    }
+
     /// The state in words, or what the truth values come to (as the engine itself reckons).
     fn name(&self) -> State {
         if let Some(state) = self.status.as_deref().and_then(State::parse) {
             return state;
         }
         let is = |flag: Option<bool>| flag.unwrap_or(false);
-        let started = self.started_at.as_deref().and_then(moment).is_some();
+        let started = self.started().is_some();
         match () {
             () if is(self.running) && is(self.paused) => State::Paused,
             () if is(self.running) && is(self.restarting) => State::Restarting,

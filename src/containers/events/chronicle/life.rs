@@ -23,6 +23,9 @@ pub(super) enum Edge {
     Told,
 }
 
+/// So long after a kill, at most, its runtime says so.
+const SLOWEST_WORD: Duration = Duration::from_secs(2);
+
 /// What is known of the kills of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kills {
@@ -67,6 +70,8 @@ pub(super) struct Run {
     /// The runtime said that memory ran out, and the counters were not read since.
     pub(super) alarm: Option<UnixNanos>,
     pub(super) kills: Kills,
+    /// The reading in which their count last rose.
+    pub(super) killed_at: Option<UnixNanos>,
 }
 
 /// What is known of one container.
@@ -302,8 +307,12 @@ impl Run {
         Happened(What::Exited { code, lifetime }, When::Said(finished_at))
     }
 
-    /// The runtime's word for a kill that was not counted.
+    /// The runtime's word for a kill that was not counted. It comes a while after the kill, so a count
+    /// that rose shortly before it is of the same one.
     pub(super) fn kill_unread(&mut self, at: UnixNanos) -> Option<Happened> {
+        if self.killed_at.is_some_and(|killed_at| at.since(killed_at) < SLOWEST_WORD) {
+            return None;
+        }
         let before = std::mem::replace(&mut self.kills, Kills::Ahead);
         (before != Kills::Ahead).then_some(Happened(What::Killed(1), When::Said(at)))
     }

@@ -430,6 +430,10 @@ fn a_kill_is_told_once() {
         .went()
         .told(exited(102, 109))
         .tells(&[kill, end]);
+    // Counted; the word comes late, and the cgroup is gone by then.
+    let mut story = ran();
+    story.at(108).counted(0, 1).tells(&["oom_kill x1 @108 web"]);
+    story.at(109).went().happened(Action::OutOfMemory).told(marked(exited(102, 109))).tells(&[end]);
     // Said, and gone before it was counted.
     ran().at(109).told(marked(exited(102, 109))).went().tells(&[kill, end]);
     ran().at(109).happened(Action::OutOfMemory).told(marked(exited(102, 109))).went().tells(&[kill, end]);

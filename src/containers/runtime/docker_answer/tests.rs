@@ -125,3 +125,19 @@ fn the_file_of_limits_is_a_host_config() {
     let limits: HostConfig = serde_json::from_str(r#"{"Memory": 5, "Binds": null}"#).unwrap();
     assert_eq!(limits.memory, Some(5));
 }
+
+#[test]
+fn nobody_ends_before_he_starts() {
+    let check = |status: &str, started: u32, finished: u32, expected: i64| {
+        let time = |second: u32| format!("1970-01-01T00:00:{second:02}Z");
+        let (started, finished) = (time(started), time(finished));
+        let found = metadata(&format!(
+            r#"{{"State": {{"Status": "{status}", "StartedAt": "{started}", "FinishedAt": "{finished}"}}}}"#
+        ));
+        assert_eq!(found.finished_at, Some(UnixNanos(expected * 1_000_000_000)), "{status}");
+    };
+    check("exited", 5, 7, 7);
+    check("exited", 5, 4, 5);
+    check("restarting", 5, 4, 5);
+    check("running", 5, 4, 4);
+}

@@ -57,13 +57,16 @@ pub(super) struct Walker {
     followed: HashMap<ContainerId, Followed>,
     /// When the next piece of work may begin.
     rested: Monotonic,
+    /// The processor time of this thread at the end of the last piece of work.
+    spent: Duration,
     is_over: bool,
 }
 
 impl Walker {
     pub(super) fn new(config: FilesystemConfig, data_root: String, host: Host, known: Shared) -> Self {
         let (followed, rested) = (HashMap::new(), Monotonic::default());
-        Self { config, data_root, host, known, followed, rested, is_over: false }
+        let spent = thread_cpu_time();
+        Self { config, data_root, host, known, followed, rested, spent, is_over: false }
     }
 
     /// Walks until the other end of `orders` is dropped.
@@ -209,9 +212,11 @@ impl Walker {
                 break;
             }
         }
-        let (begun, cpu) = (SystemClock.monotonic(), thread_cpu_time());
+        let begun = SystemClock.monotonic();
         let done = work();
-        let (used, now) = (thread_cpu_time().saturating_sub(cpu), SystemClock.monotonic());
+        // What waking up for it took counts as well.
+        let (cpu, now) = (thread_cpu_time(), SystemClock.monotonic());
+        let used = cpu.saturating_sub(std::mem::replace(&mut self.spent, cpu));
         self.rested = now.plus(rest(used, now.since(begun), self.config.cpu_share));
         Ok(done)
     }

@@ -1,3 +1,5 @@
+//! What must hold of `cli::ps`, and what every captured machine lists.
+
 use super::{
     Facts, Listed, Sort, cgroup_of, choose, clock_time, day_and_time, every_label, short_ids, sort, table,
 };

@@ -1,3 +1,5 @@
+//! What must hold of `collectors::procstat`.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What must hold of `host::process`.
+
 use super::{Process, pids, started_at};
 use crate::host::Host;
 

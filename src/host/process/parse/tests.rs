@@ -1,3 +1,5 @@
+//! What must hold of `host::process::parse`.
+
 use std::collections::HashMap;
 
 use super::{Io, Stat, Status, cgroup, command_line, full_name, io, open_files_limits, stat, status, users};

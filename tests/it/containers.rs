@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{
-    Docker, Home, Influxd, SECOND, Server, counted_io, lacks, now_nanos, settings, wait_for, wait_within,
+    Docker, Home, Influxd, SECOND, Server, binary, counted_io, lacks, now_nanos, settings, wait_for,
+    wait_within,
 };
 
 const MEASUREMENTS: [&str; 4] =
@@ -285,4 +286,21 @@ impl Drop for Group {
             fs::remove_dir(folder).ok();
         }
     }
+}
+
+/// The engine's socket is plain: a minimal machine, which has no CA certificates, has containers too.
+#[test]
+fn the_engine_is_asked_without_certificates() {
+    if lacks("docker") {
+        return;
+    }
+    let docker = Docker::shared();
+    let container = docker.run("plain", &["--network", "none"], &["sleep", "1000"]);
+    let home = Home::new(&format!("[[sinks.file]]\nname = \"out\"\npath = \"-\"\n{}", docker.settings()));
+    let mut command = Command::new(binary());
+    command.args(["containers", "--config"]).arg(home.config());
+    command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    let output = command.output().unwrap();
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.contains(&container.name) && error.is_empty(), "{out}{error}");
 }

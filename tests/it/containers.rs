@@ -53,7 +53,7 @@ fn a_container_of_a_stopped_dockerd_gets_its_name_when_it_is_back() {
     let docker = Docker::own();
     let influxd = Influxd::start();
     let container =
-        docker.run("nameless", &["--network", "none"], &["sh", "-c", "while :; do sleep 0.2; done"]);
+        docker.run("nameless", &["--network", "none"], &["sh", "-c", "while :; do sleep 0.02; done"]);
     docker.stop();
     // The files that would tell the name too are elsewhere.
     let nowhere = settings(&docker.socket(), &PathBuf::from("/nonexistent"));

@@ -42,8 +42,10 @@ impl Bench {
     #[track_caller]
     fn wait(&self, id: &str, wanted: &[(&str, usize)]) -> Events {
         let what = format!("{wanted:?} of {id}");
+        let mut seen = Seen::default();
         wait_within(patience(), &what, || {
             let events = self.events(id);
+            seen.0.clone_from(&events);
             let there =
                 |(event, count): &(&str, usize)| events.get(*event).is_some_and(|rows| rows.len() >= *count);
             // A row that is being written may show one of its fields only.
@@ -63,6 +65,18 @@ impl Bench {
     /// Whether the agent reads.
     fn wait_until_it_reads(&self) {
         self.influxd.wait_rows("mem", "", 1);
+    }
+}
+
+/// What there was when a wait was in vain.
+#[derive(Default)]
+struct Seen(Events);
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- there was only {:#?}", self.0);
+        }
     }
 }
 
@@ -174,9 +188,10 @@ fn a_kill_for_memory_is_told_once() {
     bench.wait_until_it_reads();
     // One that goes on, one that ends with it, one that is gone with it.
     let goes_on = bench.docker.run("oom", &LITTLE, &["sh", "-c", &and_goes_on]);
-    let ends = bench.docker.run("oom", &LITTLE, &["sh", "-c", &format!("exec {GREEDY}")]);
-    let is_gone =
-        bench.docker.run("oom", &[&LITTLE[..], &["--rm"]].concat(), &["sh", "-c", &format!("exec {GREEDY}")]);
+    // The engine looks out for kills once the process runs already: one at once it may miss.
+    let and_ends = format!("sleep 2; exec {GREEDY}");
+    let ends = bench.docker.run("oom", &LITTLE, &["sh", "-c", &and_ends]);
+    let is_gone = bench.docker.run("oom", &[&LITTLE[..], &["--rm"]].concat(), &["sh", "-c", &and_ends]);
     let events = bench.wait(&ends.id, &[("exited", 1), ("oom_kill", 1)]);
     assert_eq!(kills(&events), 1, "{events:?}");
     assert_eq!(integer(&events["exited"][0], "exit_code"), 137);

@@ -126,6 +126,9 @@ impl Chronicle {
         let life = self.lives.entry(id.clone()).or_default();
         let mut happened = Vec::new();
         let changed_at = life.changed_at.take();
+        if life.is_old_news(now) {
+            return;
+        }
         let before = life.known.replace(now.clone());
         match &before {
             Some(before) => happened.extend(changes(before, now, changed_at)),
@@ -139,13 +142,13 @@ impl Chronicle {
             None => {}
         }
         life.created_at = None;
-        life.is_forgotten = false;
+        (life.is_forgotten, life.forgotten_since) = (false, None);
         let has_run = now.state.is_alive() || now.has_ended();
         if has_run && let Some(started_at) = now.started_at {
             life.begin_run(now, started_at, at, &mut happened);
         }
         if now.has_ended() {
-            life.end_run(now, before.as_deref(), &mut happened);
+            life.end_run(now, before.as_deref(), at, &mut happened);
         } else if now.lies_dead() {
             life.end_seen(before.as_deref(), at);
         }
@@ -250,7 +253,7 @@ impl Chronicle {
             told.push(Event { id: one.id.clone(), runtime, what: one.what.clone(), at, metadata: known });
             false
         });
-        lives.retain(|_, life| life.is_of_use());
+        lives.retain(|_, life| life.is_of_use(now.monotonic));
         told
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct Life {
     pub(super) known: Option<Arc<Metadata>>,
     /// The runtime has no such container any more.
     pub(super) is_forgotten: bool,
+    /// Since when, as far as that was looked at. What it still says may come late.
+    pub(super) forgotten_since: Option<Monotonic>,
     /// When the runtime says that something became different; what became different is asked for then.
     pub(super) changed_at: Option<UnixNanos>,
     /// When events say that it was made, and begun. They count where it was gone before it could be asked for.
@@ -179,6 +181,13 @@ impl Life {
         (self.run.start, self.run.started_at) = (Edge::Told, Some(started_at));
     }
 
+    /// Docker may be asked between an end and its event of it, and the cgroup tree may show that run later
+    /// still. The event alone does not say which run it means; but each begins with an event too.
+    pub(super) fn is_old_news(&self, now: &Metadata) -> bool {
+        let is_event = now.has_ended() && now.started_at.is_none() && self.started_at.is_none();
+        is_event && self.known.as_ref().is_some_and(|known| known.has_ended())
+    }
+
     /// Its cgroup is still there, and the runtime's files show that nothing runs in it.
     pub(super) fn end_seen(&mut self, before: Option<&Metadata>, now: Monotonic) {
         if self.run.end == Edge::Open {
@@ -193,9 +202,14 @@ impl Life {
         &mut self,
         now: &Metadata,
         before: Option<&Metadata>,
+        at: Monotonic,
         happened: &mut Vec<Happened>,
     ) {
         let Some(finished_at) = now.finished_at else { return };
+        // Of a further run there were events only.
+        if now.started_at.is_none() && self.started_at.is_some() && self.run.end == Edge::Told {
+            happened.extend(self.next_run(Run::default(), at));
+        }
         let is_behind = |started_at: UnixNanos| started_at > finished_at;
         let is_meant = |run: &&mut Run| {
             run.end != Edge::Told
@@ -273,7 +287,13 @@ impl Life {
         happened
     }
 
-    pub(super) fn is_of_use(&self) -> bool {
+    pub(super) fn is_of_use(&mut self, now: Monotonic) -> bool {
+        if self.is_forgotten {
+            let since = *self.forgotten_since.get_or_insert(now);
+            if now.since(since) < PATIENCE {
+                return true;
+            }
+        }
         let waits = |run: &Run| [run.start, run.end].iter().any(|edge| matches!(edge, Edge::Seen(_)));
         let is_known = self.known.is_some() && !self.is_forgotten;
         self.is_there || is_known || waits(&self.run) || self.earlier.as_ref().is_some_and(waits)

@@ -196,8 +196,10 @@ fn one_of_which_only_events_are_heard() {
     story.told(running(103)).came().tells(&begin).happened(Action::Started).told(running(103));
     story.at(109).told(died(109)).went().tells(&[long]);
     story
-        .at(111)
+        .at(110)
         .came()
+        .at(111)
+        .happened(Action::Started)
         .went()
         .at(112)
         .told(died(112))
@@ -355,6 +357,33 @@ fn a_start_that_the_tree_showed_is_not_told_again() {
     story.at(300).tells(&[]);
 }
 
+/// Docker was asked after the end and before it told of it; then it says nothing new.
+#[test]
+fn an_end_that_was_asked_for_is_not_told_again() {
+    let all = ["created @100 web", "started @102 web", "exited Some(3) Some(1) @103 web"];
+    let asked = || {
+        let mut story = Story::new();
+        story.at(103).happened(Action::Started).told(exited(102, 103)).tells(&all);
+        story
+    };
+    asked().told(died(103)).tells(&[]);
+    // The tree showed it later.
+    asked().came().told(died(103)).tells(&[]).at(104).went().at(120).tells(&[]);
+    // It was removed meanwhile.
+    let mut story = asked();
+    story.chronicle.forgotten(&id());
+    story.tells(&[]).at(104).told(died(103)).tells(&[]);
+    // It runs again already.
+    let next = ["started @104 web", "exited Some(3) Some(2) @106 web"];
+    let mut story = asked();
+    story.at(104).came().told(died(103)).tells(&[]).told(running(104)).tells(&next[..1]);
+    story.at(106).went().told(exited(104, 106)).tells(&next[1..]);
+    // It ran again, and was gone before it could be asked for.
+    let mut story = asked();
+    story.told(died(103)).at(104).happened(Action::Started).at(106).told(died(106));
+    story.tells(&["started @104 web", "exited Some(3) None @106 web"]);
+}
+
 #[test]
 fn every_run_of_a_nameless_one_is_told() {
     let mut story = Story::new();
@@ -483,6 +512,7 @@ fn what_is_of_no_more_use_is_forgotten() {
     let mut story = Story::new();
     story.at(102).told(running(102)).came().went().told(exited(102, 109)).chronicle.forgotten(&id());
     story.at(120).events();
+    story.at(130).events();
     assert!(story.chronicle.lives.is_empty());
     let mut story = Story::new();
     story.at(60).came().went().at(70).events();

@@ -133,7 +133,7 @@ async fn finish(stopper: &Stopper, senders: &mut JoinSet<()>, deadline: Duration
     stopper.stop();
     let all = async { while senders.join_next().await.is_some() {} };
     if tokio::time::timeout(deadline, all).await.is_err() {
-        tracing::warn!(sinks = senders.len(), "not everything could be sent in time");
+        tracing::info!(sinks = senders.len(), "not everything could be sent in time");
         senders.abort_all();
         while senders.join_next().await.is_some() {}
     }

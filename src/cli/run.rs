@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::check::say_mistakes;
+use super::check::{self, say_mistakes};
 use super::{Exit, complain};
 use crate::app::{self, AppError};
 use crate::config;
@@ -19,7 +19,7 @@ pub(super) fn run(path: &Path) -> Exit {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %path.display(),
-        sinks = config.sinks.iter().map(|sink| sink.name.as_str()).collect::<Vec<_>>().join(", "),
+        sinks = check::sinks(&config),
         "dunlin starts"
     );
     match app::run(config) {

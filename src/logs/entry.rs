@@ -14,7 +14,9 @@ use crate::secret;
 /// A longer value is cut: a line is to be read, and to fit into a datagram.
 const LONGEST: usize = 2_000;
 /// Fields that tell whom an event is about.
-const SUBJECTS: [&str; 4] = ["sink", "part", "collector", "path"];
+const SUBJECTS: [&str; 3] = ["sink", "collector", "path"];
+/// The field that says how often it came besides.
+const REPEATS: &str = "repeats";
 
 /// One thing that was said.
 #[derive(Debug, Clone)]
@@ -52,13 +54,14 @@ impl Entry {
         let times = if repeats == 1 { "once".to_owned() } else { format!("{repeats} times") };
         // Writing into memory does not fail.
         let _ = write!(self.message, " (and {times} more within the last minute)");
-        self.fields.push(("repeats", repeats.into()));
+        self.fields.push((REPEATS, repeats.into()));
     }
 
     /// The message with its fields, in one line.
     pub(super) fn line(&self) -> String {
         let mut line = self.message.clone();
-        for (name, value) in &self.fields {
+        // The message has the count already.
+        for (name, value) in self.fields.iter().filter(|(name, _)| *name != REPEATS) {
             let _ = write!(line, " {name}={}", in_quotes(&shown(value)));
         }
         line

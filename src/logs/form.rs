@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(journal(&entry)).unwrap(),
             "MESSAGE=cannot deliver (and 417 times more within the last minute) \
-             sink=central rows=3 error=\"no route\" repeats=417\n\
+             sink=central rows=3 error=\"no route\"\n\
              PRIORITY=4\nSYSLOG_IDENTIFIER=dunlin\nCODE_FILE=src/x.rs\nCODE_LINE=7\n\
              DUNLIN_SINK=central\nDUNLIN_ROWS=3\nDUNLIN_ERROR=no route\nDUNLIN_REPEATS=417\n"
         );

@@ -11,6 +11,7 @@ mod form;
 mod limit;
 mod outlet;
 
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -96,6 +97,20 @@ pub fn start(config: Config) {
     state().outlet = Some(Outlet::new(config.format));
     // It is set already if this is a second call.
     let _ = tracing::subscriber::set_global_default(Logs);
+    std::panic::set_hook(Box::new(say_panic));
+}
+
+/// A defect goes the same way as everything else, with its priority and without a secret.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let said = panic.payload();
+    let said = said.downcast_ref::<&str>().copied().or(said.downcast_ref::<String>().map(String::as_str));
+    let (place, thread) = (panic.location().map(ToString::to_string), std::thread::current());
+    tracing::error!(
+        thread = thread.name().unwrap_or_default(),
+        place = place.unwrap_or_default(),
+        reason = said.unwrap_or_default(),
+        "a thread has panicked: this is a defect of dunlin; please report it"
+    );
 }
 
 /// Says what was counted and not summed up yet: the end is near.

@@ -8,6 +8,9 @@ use super::settle::Tally;
 use crate::metric::Monotonic;
 use crate::spool::SpoolError;
 
+/// Of what lasts longer nobody wants to know the milliseconds.
+const EXACT: Duration = Duration::from_secs(10);
+
 /// What was said last.
 #[derive(Debug, Default)]
 pub(super) struct Voice {
@@ -55,7 +58,7 @@ impl Voice {
     /// It takes rows again; so many wait.
     pub(super) fn well_again(&mut self, now: Monotonic, rows_waiting: u64) {
         let Some(Trouble { since, attempts, .. }) = self.trouble.take() else { return };
-        let after = humantime::format_duration(Duration::from_secs(now.since(since).as_secs()));
+        let after = humantime::format_duration(rounded(now.since(since)));
         tracing::info!(
             sink = self.sink,
             %after,
@@ -102,5 +105,15 @@ impl Voice {
                 "frames in the spool are damaged; rows are lost"
             );
         }
+    }
+}
+
+/// As exact as a person reads it.
+fn rounded(span: Duration) -> Duration {
+    let seconds = Duration::from_secs(span.as_secs());
+    if seconds >= EXACT {
+        seconds
+    } else {
+        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
     }
 }

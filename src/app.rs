@@ -17,12 +17,13 @@ use crate::containers::runtime::Askers;
 use crate::containers::runtime::files::{self, Files};
 use crate::containers::{self, Containers, OtherCgroups};
 use crate::host::Host;
+use crate::logs;
 use crate::metric::{Tags, Text};
 use crate::sampler::{ContainerFeed, Sampler, Waker};
 use crate::self_metrics::{RequestCounts, Requests};
 use crate::sender::Sender;
 use crate::shutdown::{self, Stopper};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Figures, Spool, SpoolError};
 
 /// Why the agent could not run.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ async fn agent(config: Config) -> Result<(), AppError> {
     let host = Host::new(&config.agent.root);
     let boot_id = boot_id(&host);
     let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+    let spool_path = config.spool.path.display().to_string();
     let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id, names, clock.clone())?;
     let base = base_tags(&host, &config);
     let (stopper, stop) = shutdown::channel();
@@ -92,7 +94,7 @@ async fn agent(config: Config) -> Result<(), AppError> {
         runtime.start(&mut feeds, &waker);
     }
     let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), sinks = senders.len(), "dunlin runs");
+    tracing::info!(spool = %spool_path, rows_waiting = waiting(&spool.figures()), "dunlin runs");
 
     signals.until_stop(&stopper).await;
 
@@ -103,15 +105,27 @@ async fn agent(config: Config) -> Result<(), AppError> {
     }
     drop(feeds);
     finish(&stopper, &mut senders, config.agent.flush_timeout).await;
+    let end = spool.clone();
     let kept = tokio::task::spawn_blocking(move || {
-        spool.stop();
+        end.stop();
         spool_thread.join()
     });
     if tokio::time::timeout(SPOOL_PATIENCE, kept).await.is_err() {
         tracing::error!("the spool's disk hangs; stopping without it");
     }
-    tracing::info!("dunlin has stopped; what was not delivered is in the spool");
+    logs::finish();
+    tracing::info!(
+        rows_waiting = waiting(&spool.figures()),
+        "dunlin has stopped; what waits is in the spool"
+    );
     Ok(())
+}
+
+/// How many rows wait, for each sink.
+fn waiting(figures: &Figures) -> String {
+    let waiting: Vec<_> =
+        figures.sinks.iter().map(|sink| format!("{}: {}", sink.name, sink.pending)).collect();
+    waiting.join(", ")
 }
 
 /// Lets the senders send what they can within the deadline.
@@ -119,7 +133,7 @@ async fn finish(stopper: &Stopper, senders: &mut JoinSet<()>, deadline: Duration
     stopper.stop();
     let all = async { while senders.join_next().await.is_some() {} };
     if tokio::time::timeout(deadline, all).await.is_err() {
-        tracing::warn!(sinks = senders.len(), "not everything could be sent in time");
+        tracing::info!(sinks = senders.len(), "not everything could be sent in time");
         senders.abort_all();
         while senders.join_next().await.is_some() {}
     }

@@ -4,19 +4,21 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{Exit, complain, print};
-use crate::config;
+use crate::config::{self, Config};
 use crate::settings::Mistake;
 
 /// Checks a configuration.
 pub(super) fn check(path: &Path) -> Exit {
     match config::load(path) {
-        Ok(config) => {
-            let sinks = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind));
-            let sinks: Vec<_> = sinks.collect();
-            print(&format!("{} is good: delivers to {}\n", path.display(), sinks.join(", ")))
-        }
+        Ok(config) => print(&format!("{} is good: delivers to {}\n", path.display(), sinks(&config))),
         Err(mistakes) => say_mistakes(&mistakes),
     }
+}
+
+/// The sinks, for people.
+pub(super) fn sinks(config: &Config) -> String {
+    let names: Vec<_> = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind)).collect();
+    names.join(", ")
 }
 
 /// Says all mistakes, one per line.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::check::say_mistakes;
-use super::{Exit, complain, logs};
+use super::check::{self, say_mistakes};
+use super::{Exit, complain};
 use crate::app::{self, AppError};
 use crate::config;
+use crate::logs;
 use crate::spool::SpoolError;
 
 /// Runs the agent.
@@ -15,6 +16,12 @@ pub(super) fn run(path: &Path) -> Exit {
         Err(mistakes) => return say_mistakes(&mistakes),
     };
     logs::start(config.log);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %path.display(),
+        sinks = check::sinks(&config),
+        "dunlin starts"
+    );
     match app::run(config) {
         Ok(()) => Exit::Fine,
         Err(error @ AppError::Spool(SpoolError::Locked { .. })) => {

@@ -1,5 +1,7 @@
 //! One table of the file, and its typed getters.
 
+mod secrets;
+
 use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistakes;
 use super::values;
-use crate::secret::Secret;
 
 /// What a getter may ask of the world: environment variables and small files that hold a secret.
 /// Handed in, so that reading a configuration touches nothing by itself.
@@ -130,12 +131,18 @@ impl<'a> Section<'a> {
 
     /// All pairs of a table whose keys the user chooses.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let Some(table) = self.table else { return Vec::new() };
+        self.pairs_by(|name, value| self.string(name, value))
+    }
+
+    fn pairs_by(
+        &self,
+        read: impl Fn(&str, &Spanned<DeValue<'_>>) -> Option<String>,
+    ) -> Vec<(String, String)> {
         let pair = |(name, value): (&Spanned<toml::de::DeString<'_>>, &Spanned<DeValue<'_>>)| {
             let name = name.get_ref().as_ref();
-            Some((name.to_owned(), self.string(name, value)?))
+            Some((name.to_owned(), read(name, value)?))
         };
-        table.iter().filter_map(pair).collect()
+        self.table.into_iter().flatten().filter_map(pair).collect()
     }
 
     /// True or false.
@@ -224,20 +231,6 @@ impl<'a> Section<'a> {
     /// Judges no other key of this table: what they mean depends on one that is wrong.
     pub fn skip(&self) {
         self.is_skipped.set(true);
-    }
-
-    /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
-    pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
-        let file = self.file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
-        if file.as_ref().is_some_and(String::is_empty) {
-            self.mistake(file_key, "is empty; expected the secret in it");
-        }
-        let file = file.map(Secret::new);
-        if self.peek(key).is_some() && self.peek(file_key).is_some() {
-            self.mistake(key, format!("and {file_key} are both given; expected one of them"));
-        }
-        inline.or(file)
     }
 
     /// The content of the file that `key` names.
@@ -342,19 +335,6 @@ impl<'a> Section<'a> {
                 None
             }
         }
-    }
-
-    /// A string whose mistakes are told without any part of it.
-    fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
-        let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
-        values::expand(text, self.document.outside.variable)
-            .inspect_err(|_| {
-                self.mistake(
-                    key,
-                    "names an environment variable that is not set; expected $$ for a dollar sign",
-                );
-            })
-            .ok()
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {

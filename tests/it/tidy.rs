@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("clock", &["metric"]),
     ("settings", &["secret"]),
+    ("logs", &["metric", "clock", "secret", "settings"]),
     ("host", &["clock"]),
     ("machine", &["host"]),
     ("encode", &["metric"]),
@@ -56,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "host",
             "settings",
             "secret",
+            "logs",
         ],
     ),
 ];

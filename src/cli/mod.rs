@@ -70,8 +70,10 @@ enum Command {
     #[command(after_help = "Example:\n  dunlin run --config /etc/dunlin/dunlin.toml")]
     Run(ConfigArg),
     /// Names every mistake in a configuration, with its line. Exits with 78 if there is one.
-    #[command(after_help = "Example:\n  dunlin check --config /etc/dunlin/dunlin.toml")]
-    Check(ConfigArg),
+    #[command(
+        after_help = "Examples:\n  dunlin check --config /etc/dunlin/dunlin.toml\n  sudo -u dunlin dunlin check --connect"
+    )]
+    Check(check::CheckArgs),
     /// Reads once, or some times, and prints the rows. Needs no configuration.
     #[command(
         after_help = "Examples:\n  dunlin sample\n  dunlin sample --collector cpu --count 3 --interval 1s\n  dunlin sample --format influx"
@@ -131,7 +133,7 @@ pub fn main() -> Exit {
     };
     match cli.command {
         Command::Run(arg) => run::run(&arg.config),
-        Command::Check(arg) => check::check(&arg.config),
+        Command::Check(args) => check::check(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Containers(args) => containers::containers(&args),
         Command::Ps(args) => ps::ps(&args),

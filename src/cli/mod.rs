@@ -5,6 +5,7 @@
 //! machine that refuses something (69, 74).
 
 mod check;
+mod config;
 mod containers;
 mod logs;
 mod machine;
@@ -74,6 +75,9 @@ enum Command {
         after_help = "Examples:\n  dunlin check --config /etc/dunlin/dunlin.toml\n  sudo -u dunlin dunlin check --connect"
     )]
     Check(check::CheckArgs),
+    /// Writes a configuration: for this machine, or from one of Telegraf.
+    #[command(subcommand, after_help = "Example:\n  dunlin config init --output /etc/dunlin/dunlin.toml")]
+    Config(config::ConfigCommand),
     /// Reads once, or some times, and prints the rows. Needs no configuration.
     #[command(
         after_help = "Examples:\n  dunlin sample\n  dunlin sample --collector cpu --count 3 --interval 1s\n  dunlin sample --format influx"
@@ -134,6 +138,7 @@ pub fn main() -> Exit {
     match cli.command {
         Command::Run(arg) => run::run(&arg.config),
         Command::Check(args) => check::check(&args),
+        Command::Config(command) => config::config(&command),
         Command::Sample(args) => sample::sample(&args),
         Command::Containers(args) => containers::containers(&args),
         Command::Ps(args) => ps::ps(&args),

@@ -4,19 +4,22 @@
 //! Redirects are not followed because a token must not be carried to another server; retries are
 //! the sender's. An answer is read up to [`LARGEST_ANSWER`]; what is beyond is of no use.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use reqwest::Method;
 use reqwest::header::{CONTENT_ENCODING, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::secret::redact;
 use crate::settings::Section;
 
+mod advice;
 mod authorization;
 mod compression;
 mod named;
 mod secrets;
 mod settings;
 
+pub use advice::advice;
 pub use compression::{Body, BodyWriter, Compression};
 use named::Named;
 pub use settings::HttpConfig;
@@ -25,6 +28,9 @@ pub use settings::HttpConfig;
 const LARGEST_ANSWER: usize = 64 << 10;
 /// A server that asks for more patience than this is asked again all the same.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Nobody watches a terminal for longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client for one sink.
 #[derive(Clone)]
@@ -46,6 +52,27 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The beginning of the body.
     pub body: String,
+}
+
+/// An answer with its headers, for those who want to know the server.
+#[derive(Debug)]
+pub struct Reply {
+    /// The answer.
+    pub answer: Answer,
+    headers: HeaderMap,
+}
+
+impl Reply {
+    /// A header of one line.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let value = self.headers.get(name)?.to_str().ok()?;
+        Some(one_line(value)).filter(|text| !text.is_empty())
+    }
+
+    /// What time the server says it is: the second that has begun there.
+    pub fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header(DATE.as_str())?.trim()).ok()
+    }
 }
 
 /// Why there is no answer.
@@ -91,12 +118,23 @@ impl Answer {
         }
     }
 
-    /// Status and body in one line, for people; of a page, its title.
-    pub fn summary(&self) -> String {
+    /// The body in one line, for people; of a page, its title.
+    fn text(&self) -> String {
         let page = self.body.trim_start().starts_with('<');
         let title = self.body.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
         let title = title.filter(|_| page).map(|(title, _)| title);
-        let text = one_line(title.unwrap_or(&self.body));
+        one_line(title.unwrap_or(&self.body))
+    }
+
+    /// Status and body in one line, for those who say themselves what to do.
+    pub fn said(&self) -> String {
+        let text = self.text();
+        if text.is_empty() { self.status.to_string() } else { format!("{}: {text}", self.status) }
+    }
+
+    /// Status and body in one line, with what they mean in general.
+    pub fn summary(&self) -> String {
+        let text = self.text();
         let hint = match self.status {
             300..=399 => ": redirects are not followed; set the final URL",
             401 | 403 => ": check the token or password and its rights",
@@ -123,19 +161,36 @@ impl HttpClient {
 
     /// Posts a body. The error says why there is no answer.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Body) -> Result<Answer, NoAnswer> {
+        Ok(self.request(Method::POST, url, headers, body, self.timeout).await?.answer)
+    }
+
+    /// Asks without a body, for somebody who waits for the answer.
+    pub async fn ask(&self, method: Method, url: &str, headers: HeaderMap) -> Result<Reply, NoAnswer> {
+        self.request(method, url, headers, Body::default(), self.timeout.min(PATIENCE)).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Body,
+        timeout: Duration,
+    ) -> Result<Reply, NoAnswer> {
         let request = match &self.named {
-            None => self.client.post(url),
+            None => self.client.request(method, url),
             Some(named) => {
                 let renamed = named.rename(url).map_err(|reason| NoAnswer { reason, is_slow: false })?;
-                renamed.client.post(renamed.url).header(HOST, renamed.host)
+                renamed.client.request(method, renamed.url).header(HOST, renamed.host)
             }
         };
-        let mut request = request.timeout(self.timeout).headers(self.headers.clone()).headers(headers);
+        let mut request = request.timeout(timeout).headers(self.headers.clone()).headers(headers);
         if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
         let mut response = request.body(body.bytes).send().await.map_err(NoAnswer::from)?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let headers = std::mem::take(response.headers_mut());
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -147,7 +202,8 @@ impl HttpClient {
                 break;
             }
         }
-        Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+        let answer = Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() };
+        Ok(Reply { answer, headers })
     }
 }
 

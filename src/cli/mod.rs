@@ -5,6 +5,7 @@
 //! machine that refuses something (69, 74).
 
 mod check;
+mod config;
 mod containers;
 mod machine;
 mod metrics;
@@ -71,8 +72,13 @@ enum Command {
     #[command(after_help = "Example:\n  dunlin run --config /etc/dunlin/dunlin.toml")]
     Run(ConfigArg),
     /// Names every mistake in a configuration, with its line. Exits with 78 if there is one.
-    #[command(after_help = "Example:\n  dunlin check --config /etc/dunlin/dunlin.toml")]
-    Check(ConfigArg),
+    #[command(
+        after_help = "Examples:\n  dunlin check --config /etc/dunlin/dunlin.toml\n  sudo -u dunlin dunlin check --connect"
+    )]
+    Check(check::CheckArgs),
+    /// Writes a configuration: for this machine, or from one of Telegraf.
+    #[command(subcommand, after_help = "Example:\n  dunlin config init --output /etc/dunlin/dunlin.toml")]
+    Config(config::ConfigCommand),
     /// Reads once, or some times, and prints the rows. Needs no configuration.
     #[command(
         after_help = "Examples:\n  dunlin sample\n  dunlin sample --collector cpu --count 3 --interval 1s\n  dunlin sample --format influx"
@@ -132,7 +138,8 @@ pub fn main() -> Exit {
     };
     let exit = match cli.command {
         Command::Run(arg) => run::run(&arg.config),
-        Command::Check(arg) => check::check(&arg.config),
+        Command::Check(args) => check::check(&args),
+        Command::Config(command) => config::config(&command),
         Command::Sample(args) => sample::sample(&args),
         Command::Containers(args) => containers::containers(&args),
         Command::Ps(args) => ps::ps(&args),

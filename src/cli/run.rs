@@ -19,7 +19,7 @@ pub(super) fn run(path: &Path) -> Exit {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %path.display(),
-        sinks = check::sinks(&config),
+        sinks = check::names(&config.sinks),
         "dunlin starts"
     );
     match app::run(config) {

@@ -8,7 +8,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::metric::{Fields, Sample, Tags, Text};
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::{Stopper, channel};
-use crate::sinks::{Batch, Configured, Delivering, Delivery, Filter, Policy, Sink};
+use crate::sinks::{Batch, Configured, Delivering, Delivery, Filter, Policy, Probing, Sink};
 use crate::spool::{self, Durability, Frame, SinkStatus, Spool, Status, WhenFull};
 
 /// A server that answers as its script says.
@@ -31,6 +31,10 @@ impl Sink for Scripted {
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
         let answer = (self.script.lock().unwrap())(&numbers(batch.samples));
         Box::pin(async move { answer })
+    }
+
+    fn probe(&mut self) -> Probing<'_> {
+        Box::pin(async { Vec::new() })
     }
 
     fn judges_age(&self) -> bool {

@@ -15,8 +15,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Batch, Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Finding, Probe, Probing, Sink};
 use crate::encode::{FORMATS, Format};
+use crate::http_client::advice;
 use crate::settings::Section;
 
 /// What it is.
@@ -63,6 +64,11 @@ impl Sink for File {
         }
         Box::pin(self.write(text))
     }
+
+    fn probe(&mut self) -> Probing<'_> {
+        let found = self.target.probe();
+        Box::pin(async { vec![found] })
+    }
 }
 
 impl File {
@@ -91,6 +97,41 @@ impl File {
 }
 
 impl Target {
+    /// Whether it could be written; nothing is created.
+    fn probe(&self) -> Probe {
+        use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+
+        let Some(path) = &self.path else {
+            return Probe::new("nothing".to_owned(), Finding::Good, "standard output is always there", "");
+        };
+        let asked = format!("whether {} can be written", path.display());
+        // A pipe that nobody reads would hold up whoever opens it.
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let found = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(_) => Ok("it can"),
+            Err(rustix::io::Errno::NOENT) => {
+                rustix::fs::accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+                    .map(|()| "it is made with the first rows")
+            }
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(said) => Probe::new(asked, Finding::Good, said, ""),
+            Err(rustix::io::Errno::NXIO) => {
+                Probe::new(asked, Finding::Unreachable, "nobody reads this pipe", "start its reader")
+            }
+            Err(rustix::io::Errno::NOENT) => {
+                let advice = format!("create the folder {}", folder.display());
+                Probe::new(asked, Finding::Refused, "its folder is not there", advice)
+            }
+            Err(error) => {
+                let reason = io::Error::from(error).to_string();
+                Probe::new(asked, Finding::Refused, reason.clone(), advice(&reason))
+            }
+        }
+    }
+
     fn write(&self, text: &[u8]) -> io::Result<()> {
         let Some(path) = &self.path else {
             let mut out = io::stdout().lock();

@@ -3,14 +3,17 @@
 //! Time stamps go out in nanoseconds with an explicit precision: version 3 would guess. The body is
 //! compressed with gzip, the only compression that all versions take. With several URLs the next one
 //! is tried when one does not answer or is down; the one that answered is asked first next time.
-//! What an answer means is in `answer.rs`.
+//! What an answer means is in `answer.rs`, what one to no rows tells in `probe.rs`.
 
 mod answer;
+mod probe;
 
+use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 pub(super) use self::answer::verdict;
-use super::{Batch, Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Probe, Probing, Sink, clock_ahead};
+use crate::clock::{Clock, SystemClock};
 use crate::encode::line::{self, Unsigned};
 use crate::http_client::{Answer, Body, Compression, HttpClient, HttpConfig, NoAnswer};
 use crate::metric::Sample;
@@ -34,6 +37,8 @@ struct Influxdb {
     servers: Vec<String>,
     /// Where on each of them rows go.
     write: String,
+    /// The same in words.
+    what: String,
     authorization: Option<HeaderValue>,
     api: Api,
     unsigned: Unsigned,
@@ -62,13 +67,14 @@ pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn
     if servers.is_empty() {
         return None;
     }
-    let Target { write, create } = query;
-    Some(Box::new(Influxdb { client, servers, write, authorization, api, unsigned, create }))
+    let Target { write, what, create } = query;
+    Some(Box::new(Influxdb { client, servers, write, what, authorization, api, unsigned, create }))
 }
 
 /// Where on the server rows go.
 struct Target {
     write: String,
+    what: String,
     create: Option<String>,
 }
 
@@ -92,19 +98,23 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
             let statement = encode(&[("q", &format!("CREATE DATABASE \"{quoted}\""))])?;
             let statement = format!("/query?{statement}");
             let create = create.then_some(statement);
-            Some(Target { write: format!("/write?{}", encode(&pairs)?), create })
+            let what = format!("database {database:?}");
+            Some(Target { write: format!("/write?{}", encode(&pairs)?), what, create })
         }
         Api::V2 => {
             let org = section.required_text("org", "the organisation's name (api = \"v2\")");
             let bucket = section.required_text("bucket", "the bucket's name (api = \"v2\")");
-            let query = encode(&[("org", &org?), ("bucket", &bucket?), ("precision", "ns")])?;
-            Some(Target { write: format!("/api/v2/write?{query}"), create: None })
+            let (org, bucket) = (org?, bucket?);
+            let query = encode(&[("org", &org), ("bucket", &bucket), ("precision", "ns")])?;
+            let what = format!("bucket {bucket:?} of {org:?}");
+            Some(Target { write: format!("/api/v2/write?{query}"), what, create: None })
         }
         Api::V3 => {
             let database = section.required_text("database", "the database's name (api = \"v3\")")?;
             let query =
                 encode(&[("db", &database), ("precision", "nanosecond"), ("accept_partial", "true")])?;
-            Some(Target { write: format!("/api/v3/write_lp?{query}"), create: None })
+            let what = format!("database {database:?}");
+            Some(Target { write: format!("/api/v3/write_lp?{query}"), what, create: None })
         }
     }
 }
@@ -183,12 +193,42 @@ impl Influxdb {
     }
 
     async fn post(&self, url: &str, body: Body) -> Result<Answer, NoAnswer> {
+        self.client.post(url, self.headers(), body).await
+    }
+
+    fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.client.post(url, headers, body).await
+        headers
+    }
+
+    /// Asks one server, see `probe.rs`.
+    async fn ask(&self, server: &str) -> Probe {
+        let (method, path) = match self.api {
+            Api::V1 | Api::V2 => (Method::POST, self.write.as_str()),
+            Api::V3 => (Method::GET, "/ping"),
+        };
+        let shown = path.split('?').next().unwrap_or_default();
+        let asked = match self.api {
+            Api::V1 | Api::V2 => format!("POST {server}{shown}, no rows, for {}", self.what),
+            Api::V3 => format!("GET {server}{shown}, with the token"),
+        };
+        let url = format!("{server}{path}");
+        let before = SystemClock.now();
+        let reply = match self.client.ask(method, &url, self.headers()).await {
+            Ok(reply) => reply,
+            Err(NoAnswer { reason, .. }) => return Probe::unanswered(asked, &reason),
+        };
+        let clock_ahead = reply.date().map(|date| clock_ahead(before, date, SystemClock.now()));
+        let (finding, mut said, advice) =
+            probe::judge(self.api, self.create.is_some(), &self.what, &reply.answer);
+        if let Some(version) = reply.header("x-influxdb-version") {
+            said = format!("{said} (InfluxDB {version})");
+        }
+        Probe { clock_ahead, ..Probe::new(asked, finding, said, advice) }
     }
 
     /// Creates the database of version 1 if it is what the server misses, and tells whether it did.
@@ -205,6 +245,16 @@ impl Influxdb {
 impl Sink for Influxdb {
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
         Box::pin(self.send(batch.samples))
+    }
+
+    fn probe(&mut self) -> Probing<'_> {
+        Box::pin(async {
+            let mut found = Vec::new();
+            for server in &self.servers {
+                found.push(self.ask(server).await);
+            }
+            found
+        })
     }
 }
 

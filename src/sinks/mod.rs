@@ -14,12 +14,12 @@ mod webhook;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use wildmatch::WildMatch;
 
-use crate::http_client::NoAnswer;
-use crate::metric::Sample;
+use crate::http_client::{self, NoAnswer};
+use crate::metric::{Sample, UnixNanos};
 use crate::settings::Section;
 
 /// A row that the server will never take.
@@ -129,10 +129,70 @@ impl<'a> Batch<'a> {
 /// A delivery under way.
 pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 
+/// What a harmless question to where rows go came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What was asked, and of whom. No part of it is secret.
+    pub asked: String,
+    /// What it means.
+    pub finding: Finding,
+    /// What came back, in one line.
+    pub said: String,
+    /// What to do about it; empty if nothing.
+    pub advice: String,
+    /// By how many seconds the clock here is ahead of the one there (behind: below zero), if it told.
+    pub clock_ahead: Option<i64>,
+}
+
+/// What is known after a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// Rows would be taken, as far as can be known without sending any.
+    Good,
+    /// It is there; whether it takes rows shows with the first ones.
+    Unsure,
+    /// It is not there, or has no time.
+    Unreachable,
+    /// It is there and takes no rows until a person mends something.
+    Refused,
+}
+
+impl Probe {
+    fn new(asked: String, finding: Finding, said: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { asked, finding, said: said.into(), advice: advice.into(), clock_ahead: None }
+    }
+
+    /// Nothing came back in time.
+    pub fn late(patience: Duration) -> Self {
+        let said = format!("no answer within {}", humantime::format_duration(patience));
+        Self::unanswered("whether it takes rows".to_owned(), &format!("timed out: {said}"))
+    }
+
+    /// Nothing came back.
+    fn unanswered(asked: String, reason: &str) -> Self {
+        Self::new(asked, Finding::Unreachable, reason, http_client::advice(reason))
+    }
+}
+
+/// A question under way: an answer for each server.
+pub type Probing<'a> = Pin<Box<dyn Future<Output = Vec<Probe>> + Send + 'a>>;
+
+/// By how many whole seconds a clock that shows `before` when a question is sent and `after` when the answer
+/// is there is ahead of one that shows the second `date` meanwhile.
+fn clock_ahead(before: UnixNanos, date: SystemTime, after: UnixNanos) -> i64 {
+    let theirs = UnixNanos::default().plus(date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    let ahead = before.since(theirs.plus(Duration::from_secs(1)));
+    seconds(ahead).saturating_sub(seconds(theirs.since(after)))
+}
+
 /// Something that takes rows.
 pub trait Sink: Send {
     /// Encodes and sends these rows, once.
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a>;
+
+    /// Asks whether rows would be taken, without sending or changing anything.
+    fn probe(&mut self) -> Probing<'_>;
 
     /// Whether it decides itself which rows are too old. It is then handed every row, however old
     /// and in the order of collection: what it says of a new one depends on those before.

@@ -21,8 +21,9 @@ use self::lines::{Encoding, Lines, Stale};
 use self::naming::{NAME_TAGS, Naming};
 use self::packets::{Framing, pack};
 use self::transport::{Address, Failure, Transport};
-use super::{Batch, Delivering, Delivery, Sink};
+use super::{Batch, Delivering, Delivery, Finding, Probe, Probing, Sink};
 use crate::clock::{Clock, SystemClock};
+use crate::http_client::advice;
 use crate::metric::Sample;
 use crate::settings::Section;
 
@@ -126,9 +127,31 @@ impl Statsd {
     }
 }
 
+impl Statsd {
+    /// Sends nothing: an empty datagram, which every server passes over and which a machine where nobody listens
+    /// refuses at once, if it is this one; over TCP no byte.
+    async fn ask(&mut self) -> Probe {
+        let asked = format!("nothing, sent to {}", self.transport.address());
+        let now = self.clock.monotonic();
+        if let Err(Failure { reason, denied }) = self.transport.send(&[], now).await {
+            let finding = if denied { Finding::Refused } else { Finding::Unreachable };
+            return Probe::new(asked, finding, reason.clone(), advice(&reason));
+        }
+        if self.transport.is_deaf() {
+            let said = "no refusal; more cannot be known, because UDP has no answer";
+            return Probe::new(asked, Finding::Unsure, said, "");
+        }
+        Probe::new(asked, Finding::Good, "it is there", "")
+    }
+}
+
 impl Sink for Statsd {
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
         Box::pin(self.send(batch.samples))
+    }
+
+    fn probe(&mut self) -> Probing<'_> {
+        Box::pin(async { vec![self.ask().await] })
     }
 
     fn judges_age(&self) -> bool {

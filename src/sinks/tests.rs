@@ -2,6 +2,7 @@
 
 mod contract;
 mod fault_server;
+mod probe;
 mod subjects;
 mod tls_server;
 

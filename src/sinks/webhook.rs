@@ -11,14 +11,15 @@
 mod envelope;
 mod signature;
 
+use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use self::envelope::{Facts, Format};
 use self::signature::Keys;
-use super::{Batch, Delivering, Delivery, Rejection, Sink};
+use super::{Batch, Delivering, Delivery, Finding, Probe, Probing, Rejection, Sink, clock_ahead};
 use crate::clock::{Clock, SystemClock};
-use crate::http_client::{Answer, Compression, HttpClient, HttpConfig, Meaning, one_line};
+use crate::http_client::{Answer, Compression, HttpClient, HttpConfig, Meaning, NoAnswer, one_line};
 use crate::settings::Section;
 
 /// What it is.
@@ -119,9 +120,72 @@ impl Webhook {
     }
 }
 
+impl Webhook {
+    /// Asks which methods the address takes, which RFC 9110 calls safe. A POST, were it without rows, may set off
+    /// anything at a server that nobody knows.
+    async fn ask(&self) -> Probe {
+        let asked = format!("OPTIONS {}", place(&self.url));
+        let headers = self.authorization.clone().map(|value| (AUTHORIZATION, value)).into_iter().collect();
+        let before = self.clock.now();
+        let reply = match self.client.ask(Method::OPTIONS, &self.url, headers).await {
+            Ok(reply) => reply,
+            Err(NoAnswer { reason, .. }) => return Probe::unanswered(asked, &reason),
+        };
+        let clock_ahead = reply.date().map(|date| clock_ahead(before, date, self.clock.now()));
+        let (finding, said, advice) = judge(&reply.answer, reply.header("allow").as_deref());
+        Probe { clock_ahead, ..Probe::new(asked, finding, said, advice) }
+    }
+}
+
+/// Scheme, host and port: what comes behind, or before an @, may be a secret.
+fn place(url: &str) -> String {
+    match reqwest::Url::parse(url) {
+        Ok(url) => format!("{}/...", url.origin().ascii_serialization()),
+        Err(_) => "the URL".to_owned(),
+    }
+}
+
+/// What is known of a server after its answer to OPTIONS; `allow` is its header of that name.
+fn judge(answer: &Answer, allow: Option<&str>) -> (Finding, String, &'static str) {
+    let takes_post = allow.map(|methods| methods.to_ascii_uppercase().contains("POST"));
+    let status = answer.status;
+    match (status, takes_post) {
+        (200..=299 | 405 | 501, Some(true)) => (
+            Finding::Good,
+            format!("{status}: it takes POST; whether the signature is right shows with the first rows"),
+            "",
+        ),
+        (200..=299 | 405, Some(false)) => {
+            (Finding::Refused, format!("{status}: this address takes no POST"), "check the URL's path")
+        }
+        (401 | 403 | 407, _) => {
+            (Finding::Refused, answer.said(), "check token, username and password, headers and proxy")
+        }
+        (410, _) => (Finding::Refused, answer.said(), "the receiver wants no more rows: ask whoever runs it"),
+        (404, _) => (
+            Finding::Unsure,
+            format!("{status}: some servers say so to all but a POST"),
+            "check the URL's path; whether it takes rows shows with the first ones",
+        ),
+        (300..=399, _) => (Finding::Refused, answer.said(), "write the address that it redirects to"),
+        (408 | 425 | 429 | 500 | 502..=599, _) => {
+            (Finding::Unreachable, answer.said(), "nothing is wrong on this side")
+        }
+        _ => (
+            Finding::Unsure,
+            format!("{status}: the server is there, and tells no more to a harmless question"),
+            "whether it takes rows shows with the first ones",
+        ),
+    }
+}
+
 impl Sink for Webhook {
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a> {
         Box::pin(self.send(batch))
+    }
+
+    fn probe(&mut self) -> Probing<'_> {
+        Box::pin(async { vec![self.ask().await] })
     }
 }
 

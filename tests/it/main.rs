@@ -30,6 +30,8 @@ mod churn;
 mod commands;
 /// Files that `dunlin check` takes, files that it refuses, and what it says.
 mod config;
+/// `dunlin check --connect`: what real servers say to a question without rows.
+mod connect;
 /// What is read on demand of containers' processes, beside what others count.
 mod container_processes;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.

@@ -4,6 +4,7 @@
 //! before (at once where the server is on the same machine), and whether a TCP peer has hung up. A
 //! UDP socket to a name is opened anew once a minute: the name may have moved, and nobody would say.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -28,6 +29,16 @@ pub(super) enum Address {
     Tcp(String),
     /// `unix:///path`
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(place) => write!(formatter, "udp://{place}"),
+            Self::Tcp(place) => write!(formatter, "tcp://{place}"),
+            Self::Unix(path) => write!(formatter, "unix://{}", path.display()),
+        }
+    }
 }
 
 impl Address {
@@ -85,6 +96,16 @@ impl Transport {
     /// To that address; every step may take as long as `timeout`.
     pub(super) fn new(address: Address, timeout: Duration) -> Self {
         Self { address, timeout, socket: None, opened: Monotonic::default(), turn: 0 }
+    }
+
+    /// Where it leads.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether a server elsewhere has no way to say that it is not there.
+    pub(super) fn is_deaf(&self) -> bool {
+        matches!(self.address, Address::Udp(_))
     }
 
     /// Sends one packet.

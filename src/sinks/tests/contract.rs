@@ -159,12 +159,16 @@ fn assert_holds(bytes: &[u8], count: usize) {
 }
 
 fn configured(subject: &Subject, place: &str, timeout: &str) -> Configured {
+    // Tables end a table's own keys, so they stand last.
     let timeout = match subject.end {
         End::File => String::new(),
         _ => format!("timeout = \"{timeout}\"\n"),
     };
-    // Tables end a table's own keys, so they stand last.
-    let text = format!("[[sinks.{}]]\nname = \"s\"\n{place}\n{timeout}{}\n", subject.kind, subject.settings);
+    from_text(&format!("[[sinks.{}]]\nname = \"s\"\n{place}\n{timeout}{}\n", subject.kind, subject.settings))
+}
+
+/// The sink of a configuration with no other.
+pub(super) fn from_text(text: &str) -> Configured {
     let variable = |_: &str| None;
     let file = |path: &Path| -> std::io::Result<String> {
         let mut text = String::new();
@@ -172,7 +176,7 @@ fn configured(subject: &Subject, place: &str, timeout: &str) -> Configured {
         Ok(text)
     };
     let outside = Outside { variable: &variable, file: &file };
-    let document = Document::parse("d.toml".into(), &text, &outside);
+    let document = Document::parse("d.toml".into(), text, &outside);
     let mut sinks = sinks::from_section(&document.root().section("sinks"));
     assert_eq!(document.into_mistakes().into_list(), [], "{text}");
     sinks.pop().unwrap()

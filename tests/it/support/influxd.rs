@@ -25,6 +25,8 @@ pub(crate) struct Influxd {
     /// Where it listens and, in a namespace, the name of that.
     address: String,
     namespace: Option<String>,
+    /// Whether it wants a password.
+    locked: bool,
     pub(crate) port: u16,
     /// The process, while it runs.
     pub(crate) server: Option<Server>,
@@ -66,7 +68,7 @@ impl Influxd {
     pub(crate) fn absent() -> Self {
         let folder = tempfile::Builder::new().prefix("influxd").tempdir().unwrap();
         let address = "127.0.0.1".to_owned();
-        Self { folder, address, namespace: None, port: free_port(), server: None }
+        Self { folder, address, namespace: None, locked: false, port: free_port(), server: None }
     }
 
     /// Starts it in a network namespace, on an address of that.
@@ -81,7 +83,7 @@ impl Influxd {
     pub(crate) fn resume(&mut self) {
         let config = self.folder.path().join("influxd.toml");
         let listen = format!("{}:{}", self.address, self.port);
-        fs::write(&config, settings(self.folder.path(), &listen, free_port())).unwrap();
+        fs::write(&config, settings(self.folder.path(), &listen, free_port(), self.locked)).unwrap();
         let mut command = command_in(self.namespace.as_deref(), "influxd");
         command.arg("run").arg("-config").arg(config);
         let mut server = Server::start("influxd", &mut command, self.folder.path());
@@ -90,7 +92,18 @@ impl Influxd {
             self.request("GET", "/ping", "").ok().filter(|answer| answer.status == 204)
         });
         self.server = Some(server);
-        self.query(&format!("CREATE DATABASE {DATABASE}"));
+        if !self.locked {
+            self.query(&format!("CREATE DATABASE {DATABASE}"));
+        }
+    }
+
+    /// Makes it ask for a password, from a user who may do all, and starts it again. It can then be asked no
+    /// more from here.
+    pub(crate) fn lock(&mut self, user: &str, password: &str) {
+        self.query(&format!("CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES"));
+        self.stop();
+        self.locked = true;
+        self.resume();
     }
 
     /// Stops it; what it has stored stays.
@@ -223,7 +236,7 @@ fn series(json: &Value) -> Series {
     }
 }
 
-fn settings(folder: &Path, listen: &str, backup_port: u16) -> String {
+fn settings(folder: &Path, listen: &str, backup_port: u16, locked: bool) -> String {
     let folder = folder.display();
     format!(
         r#"reporting-disabled = true
@@ -241,6 +254,7 @@ bind-address = "127.0.0.1:{backup_port}"
   unix-socket-enabled = true
   bind-socket = "{folder}/socket"
   log-enabled = false
+  auth-enabled = {locked}
 "#
     )
 }

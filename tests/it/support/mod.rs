@@ -24,7 +24,7 @@ mod ticks;
 mod tinyproxy;
 mod victoria;
 
-pub(crate) use agent::{Account, Agent, Home, binary};
+pub(crate) use agent::{Account, Agent, Ended, Home, binary};
 pub(crate) use collectd::Collectd;
 pub(crate) use containerd::Containerd;
 pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};

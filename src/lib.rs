@@ -31,5 +31,6 @@ pub mod config;
 pub mod http_client;
 pub mod secret;
 pub mod self_metrics;
+pub mod service;
 pub mod settings;
 pub mod shutdown;

@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("containers", &["host", "metric", "settings", "clock", "http_client"]),
     ("spool", &["metric", "clock", "settings"]),
     ("self_metrics", &["metric", "spool"]),
+    ("service", &["clock", "spool"]),
     ("sinks", &["metric", "secret", "settings", "encode", "http_client", "clock"]),
     (
         "sampler",

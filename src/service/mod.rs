@@ -4,14 +4,20 @@
 //! is a no-op, so that the agent does not care who started it. The manager's trouble is never ours: what
 //! cannot be told is logged once, and nobody waits for it.
 
+mod guard;
+mod summary;
+mod watchdog;
+
 use std::ffi::OsStr;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+pub use guard::guard;
 
 /// A manager that reads nothing holds us up for this long at most.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,6 +36,14 @@ struct Line {
     socket: UnixDatagram,
     manager: SocketAddr,
     failed: AtomicBool,
+    said: Mutex<Said>,
+}
+
+/// What the status line is made of.
+#[derive(Debug, Default)]
+struct Said {
+    notice: Option<String>,
+    status: String,
 }
 
 impl Service {
@@ -53,6 +67,11 @@ impl Service {
         }
     }
 
+    /// Whether there is a manager.
+    pub fn is_heard(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// Everything that was to be started runs, or the new configuration does.
     pub fn ready(&self) {
         self.tell("READY=1");
@@ -64,11 +83,27 @@ impl Service {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
     }
 
-    /// The line that `systemctl status` shows.
+    /// The line that `systemctl status` shows, behind the notice if one stands.
     pub fn status(&self, line: &str) {
-        if self.line.is_some() {
-            self.tell(&format!("STATUS={}", one_line(line)));
-        }
+        self.say(|said| line.clone_into(&mut said.status));
+    }
+
+    /// What a person should see before the status, until it is taken back: why a new configuration is not
+    /// used.
+    pub fn notice(&self, notice: Option<&str>) {
+        self.say(|said| said.notice = notice.map(str::to_owned));
+    }
+
+    fn say(&self, change: impl FnOnce(&mut Said)) {
+        let Some(line) = &self.line else { return };
+        let mut said = line.said.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut said);
+        let text = match (&said.notice, said.status.as_str()) {
+            (None, status) => status.to_owned(),
+            (Some(notice), "") => notice.clone(),
+            (Some(notice), status) => format!("{notice}; {status}"),
+        };
+        self.tell(&format!("STATUS={}", one_line(&text)));
     }
 
     /// The end has begun.
@@ -110,7 +145,7 @@ impl Line {
         };
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { socket, manager, failed: AtomicBool::new(false) })
+        Ok(Self { socket, manager, failed: AtomicBool::new(false), said: Mutex::default() })
     }
 }
 
@@ -151,6 +186,12 @@ mod tests {
         assert_eq!(heard(manager), "READY=1");
         service.status("2 sinks\nREADY=1");
         assert_eq!(heard(manager), "STATUS=2 sinks READY=1");
+        service.notice(Some("bad file"));
+        assert_eq!(heard(manager), "STATUS=bad file; 2 sinks READY=1");
+        service.status("all well");
+        assert_eq!(heard(manager), "STATUS=bad file; all well");
+        service.notice(None);
+        assert_eq!(heard(manager), "STATUS=all well");
         service.reloading();
         let said = heard(manager);
         let since = said.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();

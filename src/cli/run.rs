@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::check::say_mistakes;
-use super::{Exit, complain, logs};
+use super::{Exit, complain, logs, rights};
 use crate::app::{self, AppError};
 use crate::config;
 use crate::service::Service;
@@ -21,6 +21,7 @@ pub(super) fn run(path: &Path) -> Exit {
         }
     };
     logs::start(config.log);
+    rights::say_missing(&config);
     let ended = app::run(config);
     if let Err(error) = &ended {
         Service::from_env().status(&format!("could not start: {error}"));

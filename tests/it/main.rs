@@ -60,6 +60,8 @@ mod outage;
 mod poison;
 /// The power fails under the agent.
 mod power_cut;
+/// What is read with the unit's capabilities alone, beside what root reads.
+mod privileges;
 /// `dunlin ps` beside `ps` and `docker top`, and from within other namespaces.
 mod processes;
 /// Between the agent and its server stands a proxy, which may be away or want a password.

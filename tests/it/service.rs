@@ -47,11 +47,10 @@ impl Manager {
 }
 
 fn config(home: &Home, port: u16) -> String {
-    let state = home.path().join("state");
-    let out = home.path().join("out.txt");
+    let folder = home.path().display();
     format!(
-        "[agent]\ninterval = \"500ms\"\nstate_dir = {state:?}\n[containers]\nenabled = false\n\
-         [[sinks.file]]\nname = \"here\"\npath = {out:?}\n\
+        "[agent]\ninterval = \"500ms\"\nstate_dir = \"{folder}/state\"\n[containers]\nenabled = false\n\
+         [[sinks.file]]\nname = \"here\"\npath = \"{folder}/out.txt\"\n\
          [[sinks.influxdb]]\nname = \"far\"\nurls = [\"http://127.0.0.1:{port}\"]\napi = \"v1\"\ndatabase = \"d\"\n"
     )
 }

@@ -41,7 +41,6 @@ enum Reading {
     Runtimes,
     Sizes,
     OpenFiles,
-    GroupNetworks,
     Procstat,
     ThinPool,
 }
@@ -62,11 +61,6 @@ const NEEDS: &[(Reading, Right, &str)] = &[
         Reading::OpenFiles,
         Right::ReadSearch,
         "containers.groups: open files and sockets of other users' processes (/proc/PID/fd)",
-    ),
-    (
-        Reading::GroupNetworks,
-        Right::Ptrace,
-        "containers.cgroups: networks of control groups (cgroup_net, /proc/PID/ns/net)",
     ),
     (Reading::Procstat, Right::ReadSearch, "procstat: num_fds of other users' processes (/proc/PID/fd)"),
     (
@@ -104,7 +98,6 @@ fn readings(config: &Config) -> Vec<Reading> {
             containers.enabled && (groups.has(Group::Descriptors) || groups.has(Group::Sockets)),
             Reading::OpenFiles,
         ),
-        (containers.enabled && !containers.cgroups.is_empty(), Reading::GroupNetworks),
         (reads("procstat"), Reading::Procstat),
         (reads("thin_pool"), Reading::ThinPool),
     ];
@@ -151,7 +144,6 @@ mod tests {
         check(OVERRIDE, &usual, &[]);
         check(READ, &[Reading::Procstat], &[(Right::Ptrace, 1)]);
         check(0, &[Reading::Procstat, Reading::OpenFiles], &[(Right::ReadSearch, 2), (Right::Ptrace, 1)]);
-        check(PTRACE, &[Reading::GroupNetworks], &[]);
     }
 
     #[test]

@@ -100,7 +100,8 @@ fn report(error: &DockerError) {
         // The group is as good as root: a person decides.
         tracing::warn!(
             %error,
-            "Docker's containers are named from its files, without health and engine; to ask Docker takes the group of              its socket: usermod --append --groups docker dunlin, then restart dunlin"
+            "Docker's containers are named from its files, without health and engine; asking Docker takes the \
+             group of its socket: usermod --append --groups docker dunlin, then restart dunlin"
         );
     } else {
         tracing::warn!(%error, "containers are named from files until Docker answers again");

@@ -133,7 +133,8 @@ impl Sender {
     /// spool.
     pub async fn run(mut self) {
         loop {
-            self.pulse.turn(SPOOL_PAUSE);
+            // What takes long now is the spool's, which is looked at itself.
+            self.pulse.rest();
             self.appended.mark_unchanged();
             // Before looking: what comes while nothing is found is to be looked for again.
             let stopping = self.stop.is_asked();
@@ -247,8 +248,8 @@ impl Sender {
     /// and again meanwhile.
     async fn settle(&mut self, passed: Passed, tally: Tally) -> Result<(), SpoolError> {
         let (done, letters) = tally.settlement(passed);
+        self.pulse.rest();
         loop {
-            self.pulse.turn(SPOOL_PAUSE);
             match self.spool.settle(&self.sink.name, done, letters.clone()).await {
                 Err(error) if !matches!(error, SpoolError::Stopped) => {
                     tracing::debug!(sink = self.sink.name, %error, "a delivery cannot be noted yet");

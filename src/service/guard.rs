@@ -78,24 +78,22 @@ impl Guard {
         since: Duration,
     ) {
         let hanging = self.watchdog.look(&pulses.signs(), since);
-        if hanging != self.hanging {
-            if hanging.is_empty() {
-                tracing::info!("every part makes progress again");
-            } else {
-                let parts = hanging.join(", ");
-                tracing::error!(
-                    parts,
-                    "parts make no progress; where a watchdog is set, dunlin is restarted"
-                );
-            }
+        for part in hanging.iter().filter(|part| !self.hanging.contains(part)) {
+            tracing::error!(part, "makes no progress; where a watchdog is set, dunlin is restarted");
+        }
+        if hanging.is_empty() && !self.hanging.is_empty() {
+            tracing::info!("every part makes progress again");
         }
         self.hanging = hanging;
         if self.hanging.is_empty() {
             service.alive();
         }
-        if service.is_heard() {
+        let figures = spool.figures();
+        // Before the spool has answered for the first time, nothing is known of the sinks.
+        let is_known = figures.bytes_max > 0 || figures.failing || !self.hanging.is_empty();
+        if service.is_heard() && is_known {
             let now = SystemClock.monotonic();
-            let line = self.summary.line(&self.hanging, containers.read(), &spool.figures(), now);
+            let line = self.summary.line(&self.hanging, containers.read(), &figures, now);
             if line != self.line {
                 service.status(&line);
                 self.line = line;

@@ -175,6 +175,19 @@ fn without_any_what_is_missing_is_said_once_and_the_rest_is_read() {
 }
 
 #[test]
+fn the_unit_leaves_little_open() {
+    if lacks("systemd") {
+        return;
+    }
+    // In tenths: what `systemd-analyze security` calls 2.0.
+    let mut command = Command::new("systemd-analyze");
+    command.args(["security", "--offline=true", "--threshold=20", "--no-pager"]);
+    let judged = command.arg(repository("config/systemd/dunlin.service")).output().unwrap();
+    let text = String::from_utf8_lossy(&judged.stdout);
+    assert!(judged.status.success() && text.contains("Overall exposure level"), "{text}");
+}
+
+#[test]
 fn what_may_be_held_is_what_is_given() {
     assert_eq!(of_unit("AmbientCapabilities"), of_unit("CapabilityBoundingSet"));
     assert_eq!(of_unit("AmbientCapabilities"), ["dac_read_search"]);

@@ -19,9 +19,11 @@ use crate::containers::{self, Containers, OtherCgroups};
 use crate::host::Host;
 use crate::logs;
 use crate::metric::{Tags, Text};
+use crate::pulse::Pulses;
 use crate::sampler::{ContainerFeed, Sampler, Waker};
-use crate::self_metrics::{RequestCounts, Requests};
+use crate::self_metrics::{ContainerCount, RequestCounts, Requests};
 use crate::sender::Sender;
+use crate::service::{self, Service};
 use crate::shutdown::{self, Stopper};
 use crate::spool::{Figures, Spool, SpoolError};
 
@@ -55,7 +57,8 @@ pub fn run(config: Config) -> Result<(), AppError> {
 /// A container's files stay open, some twenty each: more than the usual 1024 for all.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
+    let is_raised = limit.current == limit.maximum;
+    if !is_raised && setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
         tracing::warn!(
             "the limit of open files cannot be raised; with many containers some are opened anew each time"
         );
@@ -69,6 +72,7 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
 }
 
 async fn agent(config: Config) -> Result<(), AppError> {
+    let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
     let mut signals = Signals::new()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
@@ -83,21 +87,30 @@ async fn agent(config: Config) -> Result<(), AppError> {
     for sink in config.sinks {
         let counts = RequestCounts::default();
         requests.push((sink.name.clone(), counts.clone()));
-        senders.spawn(Sender::new(sink, spool.clone(), clock.clone(), stop.clone(), counts).run());
+        let pulse = pulses.part(format!("sink {}", sink.name));
+        let sender = Sender::new(sink, spool.clone(), clock.clone(), stop.clone(), counts);
+        senders.spawn(sender.with_pulse(pulse).run());
     }
     let mut feeds = JoinSet::new();
-    let feed = Feed::new(&config.containers, &host, &base);
+    let feed = Feed::new(&config.containers, &host, &base, count.clone());
     let keeper = (spool.clone(), requests);
     let (sampler, waker) =
         Sampler::new(config.sampler, &host, config.collectors, feed.for_sampler, base, keeper, clock);
     if let Some(runtime) = feed.runtime {
         runtime.start(&mut feeds, &waker);
     }
+    let sampler = sampler.with_pulse(pulses.part("sampler"));
     let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
     tracing::info!(spool = %spool_path, rows_waiting = waiting(&spool.figures()), "dunlin runs");
 
+    service.ready();
+    let guard = tokio::spawn(service::guard(service.clone(), pulses, spool.clone(), count));
+
     signals.until_stop(&stopper).await;
 
+    guard.abort();
+    service.stopping();
+    service.extend_timeout(config.agent.flush_timeout.saturating_add(READER_PATIENCE + SPOOL_PATIENCE * 2));
     waker.stop();
     let read = tokio::task::spawn_blocking(move || sampling.join());
     if tokio::time::timeout(READER_PATIENCE, read).await.is_err() {
@@ -170,7 +183,7 @@ struct RuntimeFeed {
 }
 
 impl Feed {
-    fn new(config: &containers::Config, host: &Host, base: &Tags) -> Self {
+    fn new(config: &containers::Config, host: &Host, base: &Tags, count: ContainerCount) -> Self {
         if !config.enabled {
             return Self { for_sampler: None, runtime: None };
         }
@@ -184,7 +197,7 @@ impl Feed {
         let runtime = RuntimeFeed { config, host, watch, wants, file_wants, updates: told };
         let wants = Askers { docker, files };
         Self {
-            for_sampler: Some(ContainerFeed { containers, updates, wants, others }),
+            for_sampler: Some(ContainerFeed { containers, updates, wants, others, count }),
             runtime: Some(runtime),
         }
     }

@@ -43,6 +43,7 @@ need podman podman podman
 need podman conmon conmon
 need podman runc runc
 need iostat iostat sysstat
+need systemd systemd-analyze systemd
 need image update-ca-certificates ca-certificates
 need dbus dbus-daemon dbus-daemon
 need systemd-journald journalctl systemd

@@ -12,6 +12,7 @@ mod metrics;
 mod moment;
 mod progress;
 mod ps;
+mod rights;
 mod run;
 mod sample;
 mod spool;

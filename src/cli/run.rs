@@ -3,17 +3,23 @@
 use std::path::Path;
 
 use super::check::{self, say_mistakes};
-use super::{Exit, complain};
+use super::{Exit, complain, rights};
 use crate::app::{self, AppError};
 use crate::config;
 use crate::logs;
+use crate::service::Service;
 use crate::spool::SpoolError;
 
 /// Runs the agent.
 pub(super) fn run(path: &Path) -> Exit {
     let config = match config::load(path) {
         Ok(config) => config,
-        Err(mistakes) => return say_mistakes(&mistakes),
+        Err(mistakes) => {
+            if let Some(first) = mistakes.first() {
+                Service::from_env().status(&format!("the configuration has a mistake: {first}"));
+            }
+            return say_mistakes(&mistakes);
+        }
     };
     logs::start(config.log);
     tracing::info!(
@@ -22,7 +28,12 @@ pub(super) fn run(path: &Path) -> Exit {
         sinks = check::names(&config.sinks),
         "dunlin starts"
     );
-    match app::run(config) {
+    rights::say_missing(&config);
+    let ended = app::run(config);
+    if let Err(error) = &ended {
+        Service::from_env().status(&format!("could not start: {error}"));
+    }
+    match ended {
         Ok(()) => Exit::Fine,
         Err(error @ AppError::Spool(SpoolError::Locked { .. })) => {
             complain(Exit::Unavailable, &error.to_string())

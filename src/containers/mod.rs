@@ -34,6 +34,7 @@ use std::time::Duration;
 
 pub use self::config::{Config, DockerConfig, Places};
 pub use self::events::Action;
+pub use self::group::Group;
 pub use self::identity::{ContainerId, Runtime};
 pub use self::metadata::{Engine, Metadata};
 pub use self::other_cgroups::OtherCgroups;

@@ -21,7 +21,7 @@ use super::identity::identify;
 use super::reading::{Activity, Reading};
 use super::rows::{Identity, SystemCpu, add_rows};
 use super::runtime::containerd;
-use crate::host::Host;
+use crate::host::{Host, Network};
 use crate::metric::{Rows, Tags};
 
 /// More groups than this are not read: each takes some twenty open files.
@@ -196,11 +196,9 @@ impl Other {
             return;
         }
         self.patience = NETWORK_PATIENCE;
-        let namespace = |pid: u32| host.link(format!("/proc/{pid}/ns/net")).ok();
-        self.pid = self.reader.first_pid(host).filter(|pid| {
-            let own = namespace(*pid);
-            own.is_some() && own != namespace(1)
-        });
+        let hosts = host.network_of(1);
+        let is_own = |own: Network| hosts.as_ref().is_none_or(|hosts| !own.is(hosts));
+        self.pid = self.reader.first_pid(host).filter(|pid| host.network_of(*pid).is_some_and(is_own));
     }
 }
 

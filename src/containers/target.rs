@@ -4,7 +4,6 @@
 //! when it is, else after a while under the short id, so that nothing is lost.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use super::runtime::Want;
 use super::spec::{self, Spec};
-use crate::host::Host;
+use crate::host::{Host, Network};
 use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
 /// So long readings wait for their container's name,
@@ -367,15 +366,16 @@ impl Target {
         if let Some(metadata) = &self.metadata {
             return !metadata.network.is_own();
         }
-        let Some(own) = self.namespace(host) else { return false };
-        let is_hosts = host.link("/proc/1/ns/net").is_ok_and(|hosts| hosts == own);
+        let Some(own) = self.network(host) else { return false };
+        let is_hosts = host.network_of(1).is_some_and(|hosts| hosts.is(&own));
         // Of several that nothing is known of, the first reports.
         let owns = |other: &Self| match &other.metadata {
             Some(metadata) => metadata.network.is_own(),
             None => other.id < self.id,
         };
         let mut others = others.values().filter(|other| other.id != self.id);
-        is_hosts || others.any(|other| owns(other) && other.namespace(host).as_ref() == Some(&own))
+        is_hosts
+            || others.any(|other| owns(other) && other.network(host).is_some_and(|others| others.is(&own)))
     }
 
     /// Looks which process to ask for the network of a container that the runtime did not name yet.
@@ -385,8 +385,8 @@ impl Target {
         }
     }
 
-    fn namespace(&self, host: &Host) -> Option<PathBuf> {
+    fn network(&self, host: &Host) -> Option<Network> {
         let named = self.metadata.as_ref().and_then(|metadata| metadata.pid);
-        host.link(format!("/proc/{}/ns/net", named.or(self.seen_pid)?)).ok()
+        host.network_of(named.or(self.seen_pid)?)
     }
 }

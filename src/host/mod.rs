@@ -22,6 +22,7 @@ mod tree;
 mod walk;
 
 pub use self::fills::Fills;
+pub use self::network::Network;
 pub use self::regular::Stamp;
 pub use self::walk::{Walk, Walked};
 

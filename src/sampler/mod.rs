@@ -25,7 +25,8 @@ use crate::containers::runtime::Askers;
 use crate::containers::{Containers, OtherCgroups, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
-use crate::self_metrics::{self, AgentCounts, Requests};
+use crate::pulse::Pulse;
+use crate::self_metrics::{self, AgentCounts, ContainerCount, Requests};
 use crate::spool::{Frame, Spool};
 use cgroup_part::CgroupPart;
 use container_part::ContainerPart;
@@ -87,6 +88,8 @@ pub struct ContainerFeed {
     pub wants: Askers,
     /// The control groups that are measured beside them.
     pub others: Option<OtherCgroups>,
+    /// Where it is noted how many there are.
+    pub count: ContainerCount,
 }
 
 /// Reads, tick by tick.
@@ -99,6 +102,7 @@ pub struct Sampler {
     wakes: Receiver<Wake>,
     counts: AgentCounts,
     requests: Requests,
+    pulse: Pulse,
 }
 
 impl Sampler {
@@ -120,8 +124,9 @@ impl Sampler {
         if let Some(feed) = containers {
             let longest =
                 if config.dynamic { largest_power(config.interval, config.max_interval) } else { 0 };
-            let ContainerFeed { containers, updates, wants, others } = feed;
-            parts.push(Box::new(ContainerPart::new(containers, updates, wants, config.rule, longest)));
+            let ContainerFeed { containers, updates, wants, others, count } = feed;
+            let part = ContainerPart::new(containers, updates, wants, config.rule, longest);
+            parts.push(Box::new(part.counted(count)));
             if let Some(others) = others {
                 parts.push(Box::new(CgroupPart::new(others, config.rule, longest)));
             }
@@ -131,13 +136,20 @@ impl Sampler {
         let (wake, wakes) = channel();
         let counts = AgentCounts::default();
         let (spool, requests) = keeper;
-        (Self { config, reader, spool, clock, base, wakes, counts, requests }, Waker(wake))
+        let pulse = Pulse::default();
+        (Self { config, reader, spool, clock, base, wakes, counts, requests, pulse }, Waker(wake))
+    }
+
+    /// Gives a sign of life after each tick.
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Runs until it is told to stop. The first reading is made at once, the others at ticks.
     pub fn run(mut self) {
         let mut last = tick_at(self.clock.now(), self.config.interval);
         let mut begun = self.clock.monotonic();
+        self.pulse.turn(self.config.interval);
         self.pass(last, false);
         loop {
             let now = self.clock.now();
@@ -192,6 +204,9 @@ impl Sampler {
         let read = Moment { wall: pass.time, monotonic: pass.at };
         for frame in frames(tick, read, samples) {
             self.spool.append(&frame);
+        }
+        if !between_ticks {
+            self.pulse.turn(self.config.interval);
         }
     }
 

@@ -37,7 +37,7 @@ enum Command {
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
-    Figures,
+    Figures(Option<Reply<()>>),
     Stop,
 }
 
@@ -105,7 +105,12 @@ impl Spool {
     /// Asks for new figures; they are there a moment later.
     pub fn refresh_figures(&self) {
         // With a full queue the old ones have to do.
-        let _ = self.commands.try_send(Command::Figures);
+        let _ = self.commands.try_send(Command::Figures(None));
+    }
+
+    /// Waits until the thread has answered, with new figures.
+    pub async fn answers(&self) -> Result<(), SpoolError> {
+        self.ask(|reply| Command::Figures(Some(reply))).await
     }
 
     /// How it was doing when that was last asked.
@@ -266,7 +271,12 @@ impl Worker {
                         tracing::debug!(%error, "the state of a sink could not be noted");
                     }
                 }
-                Ok(Command::Figures) => self.note_figures(),
+                Ok(Command::Figures(reply)) => {
+                    self.note_figures();
+                    if let Some(reply) = reply {
+                        let _ = reply.send(Ok(()));
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => self.keep(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -122,7 +122,7 @@ struct Stopped(Pid);
 
 impl Stopped {
     fn parent_of(pid: &str) -> Self {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
         let parent = Pid::from_raw(parent.trim().parse().unwrap()).unwrap();
         kill_process(parent, Signal::STOP).unwrap();

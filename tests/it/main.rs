@@ -64,6 +64,8 @@ mod outage;
 mod poison;
 /// The power fails under the agent.
 mod power_cut;
+/// What is read with the unit's capabilities alone, beside what root reads.
+mod privileges;
 /// `dunlin ps` beside `ps` and `docker top`, and from within other namespaces.
 mod processes;
 /// Between the agent and its server stands a proxy, which may be away or want a password.
@@ -76,6 +78,8 @@ mod replay;
 mod runtimes;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
+/// What a service manager hears: readiness, status, signs of life.
+mod service;
 /// A spool file that is damaged, and what `dunlin spool` shows.
 mod spool;
 /// Real `StatsD` servers show true totals and gauges after an outage, without a spike.

@@ -96,6 +96,13 @@ pub async fn list(
 fn report(error: &DockerError) {
     if error.is_missing() {
         tracing::info!(%error, "containers are named from files until there is an engine");
+    } else if error.is_forbidden() {
+        // The group is as good as root: a person decides.
+        tracing::warn!(
+            %error,
+            "Docker's containers are named from its files, without health and engine; asking Docker takes the \
+             group of its socket: usermod --append --groups docker dunlin, then restart dunlin"
+        );
     } else {
         tracing::warn!(%error, "containers are named from files until Docker answers again");
     }

@@ -80,6 +80,15 @@ impl DockerError {
         matches!(self, Self::Away { source, .. } if source.is_timeout() && !source.is_connect())
     }
 
+    /// Whether the engine's socket does not let us in.
+    pub fn is_forbidden(&self) -> bool {
+        type Lower<'e> = &'e (dyn std::error::Error + 'static);
+        let Self::Away { source, .. } = self else { return false };
+        let deeper = std::iter::successors(Some(source as Lower<'_>), |error| error.source());
+        let kind = |error: Lower<'_>| error.downcast_ref().map(std::io::Error::kind);
+        deeper.filter_map(kind).any(|kind| kind == std::io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether there is no engine to ask: its socket is not there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Socket(error) if error.is_missing())

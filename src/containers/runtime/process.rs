@@ -72,8 +72,7 @@ fn first(machine: &Machine, cgroup: &str) -> Option<u32> {
 
 /// Whether a process has the host's network or another one.
 fn seen_network(host: &Host, pid: Option<u32>) -> Option<NetworkMode> {
-    let namespace = |pid| host.link(format!("/proc/{pid}/ns/net")).ok();
-    let is_hosts = namespace(pid?)? == namespace(1)?;
+    let is_hosts = host.network_of(pid?)?.is(&host.network_of(1)?);
     Some(if is_hosts { NetworkMode::Host } else { NetworkMode::Own(Text::of("")) })
 }
 

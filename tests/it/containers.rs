@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{
     Docker, Home, Influxd, SECOND, Server, binary, counted_io, lacks, now_nanos, settings, wait_for,
     wait_within,
@@ -75,6 +77,63 @@ fn a_container_of_a_stopped_dockerd_gets_its_name_when_it_is_back() {
     names.dedup();
     let allowed = |name: &String| *name == container.name || *name == container.id[..12];
     assert!(names.iter().all(allowed), "never under a wrong name: {names:?}");
+}
+
+/// Its engine holds a lock while it kills it, and waits for ever.
+#[test]
+fn a_container_that_hangs_hides_no_other() {
+    if lacks("docker") || lacks("influxd") {
+        return;
+    }
+    let docker = Docker::own();
+    let influxd = Influxd::start();
+    let busy = ["sh", "-c", "while :; do sleep 0.02; done"];
+    let hangs = docker.run("hangs", &["--network", "none"], &busy);
+    let mut other = docker.run("other", &["--network", "none"], &busy);
+    let shim = Stopped::parent_of(&docker.cli(&["inspect", "--format", "{{.State.Pid}}", &hangs.id]));
+    std::thread::scope(|scope| {
+        // It goes on also if something fails here.
+        let shim = shim;
+        scope.spawn(|| docker.cli(&["kill", &hangs.id]));
+        wait_for("a question that nobody answers", || {
+            let host = format!("unix://{}", docker.socket().display());
+            let mut asked = Command::new("timeout");
+            asked.args(["1", "docker", "--host", &host, "inspect", &hangs.id]);
+            (asked.output().unwrap().status.code() == Some(124)).then_some(())
+        });
+        let home = Home::new(&config("1s", &docker.settings(), &influxd));
+        let agent = home.run();
+        let named = |name: &str| format!("container_name = '{name}'");
+        influxd.wait_rows("docker_container_cpu", &named(&other.name), 1);
+        wait_for("a word of the one that hangs", || {
+            agent.server.err().contains("does not say in time").then_some(())
+        });
+        let name = other.name.replace("other", "another");
+        docker.cli(&["rename", &other.name, &name]);
+        other.name.clone_from(&name);
+        influxd.wait_rows("docker_container_cpu", &named(&name), 1);
+        assert!(!agent.server.err().contains("until Docker answers again"), "the engine was there");
+        drop(shim);
+    });
+}
+
+/// A process that is stopped until this goes.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn parent_of(pid: &str) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+        let parent = Pid::from_raw(parent.trim().parse().unwrap()).unwrap();
+        kill_process(parent, Signal::STOP).unwrap();
+        Self(parent)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        kill_process(self.0, Signal::CONT).unwrap();
+    }
 }
 
 #[test]

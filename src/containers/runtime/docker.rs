@@ -254,6 +254,13 @@ impl<'c> Session<'c> {
         match self.client.inspect(id).await {
             Ok(Some(metadata)) => Ok(Answer::Known(Box::new(metadata))),
             Ok(None) => Ok(Answer::Gone),
+            // Docker locks a container while it starts or kills it, and there are some that hang in that for
+            // good. That is not the engine's end.
+            Err(error) if error.is_late() => {
+                self.client.ping().await?;
+                tracing::warn!(container = %id, "Docker does not say in time what this container is; it is asked again");
+                Ok(Answer::Unclear)
+            }
             Err(error) if error.is_away() => Err(error),
             Err(error) => {
                 tracing::warn!(container = %id, %error, "a container cannot be described");

@@ -75,6 +75,11 @@ impl DockerError {
         }
     }
 
+    /// Whether only the time for an answer was up.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self, Self::Away { source, .. } if source.is_timeout() && !source.is_connect())
+    }
+
     /// Whether there is no engine to ask: its socket is not there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Socket(error) if error.is_missing())
@@ -131,6 +136,17 @@ impl<'c> DockerClient<'c> {
             Ok(inspected) => Ok(Some(inspected.into_metadata(self.config))),
             Err(DockerError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the engine answers at all. It does so without waiting for any container.
+    pub(super) async fn ping(&self) -> Result<(), DockerError> {
+        let path = "/_ping";
+        let away = |source| DockerError::Away { path: path.into(), source };
+        let response = self.client.get(url(path)).timeout(REQUEST).send().await.map_err(away)?;
+        match response.status() {
+            StatusCode::OK => Ok(()),
+            status => Err(DockerError::Status { path: path.into(), status }),
         }
     }
 

@@ -5,9 +5,11 @@
 //! machine that refuses something (69, 74).
 
 mod check;
+mod completions;
 mod containers;
 mod logs;
 mod machine;
+mod man;
 mod metrics;
 mod moment;
 mod progress;
@@ -20,7 +22,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +39,21 @@ pub enum Exit {
     Config,
 }
 
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Usage => 64,
+            Self::Unavailable => 69,
+            Self::Io => 74,
+            Self::Config => 78,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Usage => 64,
-            Exit::Unavailable => 69,
-            Exit::Io => 74,
-            Exit::Config => 78,
-        })
+        Self::from(exit.code())
     }
 }
 
@@ -94,6 +102,14 @@ enum Command {
     /// Looks into the spool and sends rows again, also while the agent runs.
     #[command(subcommand, after_help = "Example:\n  dunlin spool status --config /etc/dunlin/dunlin.toml")]
     Spool(spool::SpoolCommand),
+    /// Prints what a shell needs to complete dunlin's command lines.
+    #[command(
+        after_help = "Examples:\n  source <(dunlin completions bash)\n  dunlin completions fish > ~/.config/fish/completions/dunlin.fish"
+    )]
+    Completions(completions::CompletionsArgs),
+    /// Prints the manual page, or writes all pages into a folder.
+    #[command(after_help = "Examples:\n  dunlin man | man -l -\n  dunlin man --output .")]
+    Man(man::ManArgs),
 }
 
 /// Which configuration.
@@ -138,6 +154,8 @@ pub fn main() -> Exit {
         Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Spool(command) => spool::spool(&command),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => man::man(&args, Cli::command()),
     }
 }
 

@@ -13,7 +13,8 @@ if [ -n "$upgraded" ] && systemctl --quiet is-enabled dunlin.service 2>/dev/null
 
 dunlin is upgraded, but its service cannot run as it is configured:
 $why
-What it has measured is kept in the spool. When this is mended: dunlin check && systemctl restart dunlin
+What it has measured is kept in the spool. systemctl status dunlin shows what the service said itself. When it is mended:
+  dunlin check && systemctl restart dunlin
 
 END
 	fi

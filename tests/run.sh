@@ -45,6 +45,7 @@ need podman runc runc
 need iostat iostat sysstat
 need systemd systemd-analyze systemd
 need image update-ca-certificates ca-certificates
+need image musl-gcc musl-tools
 need dbus dbus-daemon dbus-daemon
 need systemd-journald journalctl systemd
 need netns ip iproute2
@@ -88,7 +89,7 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-for script in tests/run.sh tests/long.sh tests/fuzz.sh tests/vm/*.sh config/image/build.sh .ci/run; do bash -n "$script"; done
+for script in tests/*.sh tests/vm/*.sh config/image/build.sh config/package/*.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
 # The same cases of every property each time; what only chance finds is for tests/long.sh.

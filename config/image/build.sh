@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image `dunlin` (or NAME): a static binary FROM scratch. Wants Rust, libc6-dev, Docker and the machine's CA certificates.
+# Builds the image `dunlin` (or NAME): a static binary FROM scratch. Wants Rust, musl-tools, Docker and the machine's CA certificates.
 #
 #   config/image/build.sh [NAME] [CARGO-OPTION...]     the options replace --release
 set -euo pipefail
@@ -7,13 +7,7 @@ cd "$(dirname "$0")/../.."
 
 name=${1:-dunlin}
 [ $# = 0 ] || shift
-[ $# -gt 0 ] || set -- --release
-
-# With a target that is named, the flag is for the program alone and not for what runs while it is built.
-target=$(rustc --print host-tuple)
-export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
-binary=$(cargo build --locked --bin dunlin --target "$target" --message-format json-render-diagnostics "$@" |
-  sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+binary=$(config/package/static.sh "$@")
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT

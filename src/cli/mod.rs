@@ -5,9 +5,11 @@
 //! machine that refuses something (69, 74).
 
 mod check;
+mod completions;
 mod config;
 mod containers;
 mod machine;
+mod man;
 mod metrics;
 mod moment;
 mod progress;
@@ -21,7 +23,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::logs;
 
@@ -40,15 +42,21 @@ pub enum Exit {
     Config,
 }
 
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Usage => 64,
+            Self::Unavailable => 69,
+            Self::Io => 74,
+            Self::Config => 78,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Usage => 64,
-            Exit::Unavailable => 69,
-            Exit::Io => 74,
-            Exit::Config => 78,
-        })
+        Self::from(exit.code())
     }
 }
 
@@ -102,6 +110,14 @@ enum Command {
     /// Looks into the spool and sends rows again, also while the agent runs.
     #[command(subcommand, after_help = "Example:\n  dunlin spool status --config /etc/dunlin/dunlin.toml")]
     Spool(spool::SpoolCommand),
+    /// Prints what a shell needs to complete dunlin's command lines.
+    #[command(
+        after_help = "Examples:\n  source <(dunlin completions bash)\n  dunlin completions fish > ~/.config/fish/completions/dunlin.fish"
+    )]
+    Completions(completions::CompletionsArgs),
+    /// Prints the manual page, or writes all pages into a folder.
+    #[command(after_help = "Examples:\n  dunlin man | man -l -\n  dunlin man --output .")]
+    Man(man::ManArgs),
 }
 
 /// Which configuration.
@@ -147,6 +163,8 @@ pub fn main() -> Exit {
         Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Spool(command) => spool::spool(&command),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => man::man(&args, Cli::command()),
     };
     logs::finish();
     exit

@@ -18,6 +18,8 @@ const COMMANDS: &[&str] = &[
     "metrics",
     "spool",
     "spool status",
+    "completions",
+    "man",
 ];
 
 /// A configuration that touches nothing outside its own folder.
@@ -44,6 +46,24 @@ fn every_command_explains_itself_with_an_example() {
         assert!(ended.out.contains("Example"), "{command} has no example:\n{}", ended.out);
         assert!(ended.out.contains(&format!("dunlin {command}")), "{command}: the example runs it");
         assert!(all.out.contains(command.split(' ').next().unwrap()), "--help does not name {command}");
+    }
+}
+
+#[test]
+fn packagers_get_manual_pages_and_completions() {
+    let home = Home::new(QUIET);
+    let printed = home.dunlin(["man"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.err);
+    assert_eq!(home.dunlin(["man", "--output", "."]).code, Some(0));
+    let written = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
+    assert_eq!(written("dunlin.1"), printed.out);
+    assert!(written("dunlin.toml.5").contains("\n.SS \"[[sinks.influxdb]]\"\n"));
+    assert_eq!(home.dunlin(["man", "--output", "nowhere"]).code, Some(64));
+    for (shell, sign) in [("bash", "complete -F"), ("zsh", "#compdef dunlin"), ("fish", "complete -c dunlin")]
+    {
+        let script = home.dunlin(["completions", shell]);
+        assert_eq!(script.code, Some(0), "{}", script.err);
+        assert!(script.out.contains(sign) && script.out.contains("requeue"), "{shell}:\n{}", script.out);
     }
 }
 

@@ -29,6 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http_client;
+pub mod orders;
 pub mod secret;
 pub mod self_metrics;
 pub mod settings;

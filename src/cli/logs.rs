@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Level, Log, LogFormat};
 
-/// Begins to log.
+/// Begins to log; a second call changes nothing.
 pub(super) fn start(log: Log) {
     let level = match log.level {
         Level::Error => LevelFilter::ERROR,
@@ -14,6 +14,9 @@ pub(super) fn start(log: Log) {
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
     match log.format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),

@@ -10,12 +10,15 @@ use crate::spool::SpoolError;
 
 /// Runs the agent.
 pub(super) fn run(path: &Path) -> Exit {
-    let config = match config::load(path) {
+    let config = match config::load_to_run(path) {
         Ok(config) => config,
         Err(mistakes) => return say_mistakes(&mistakes),
     };
     logs::start(config.log);
-    match app::run(config) {
+    for remark in &config.remarks {
+        tracing::warn!("{remark}");
+    }
+    match app::run(path.to_owned(), config, logs::start) {
         Ok(()) => Exit::Fine,
         Err(error @ AppError::Spool(SpoolError::Locked { .. })) => {
             complain(Exit::Unavailable, &error.to_string())

@@ -85,7 +85,7 @@ impl ClientSettings {
                 _ => tls.mistake("ca_file", "holds no certificate; expected PEM"),
             }
         }
-        match (tls.file("cert_file"), tls.file("key_file")) {
+        match (tls.file("cert_file"), tls.secret_file("key_file")) {
             (Some(certificate), Some(key)) => {
                 self.identity = reqwest::Identity::from_pem(format!("{certificate}\n{key}").as_bytes()).ok();
                 if self.identity.is_none() {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::housekeeping::{Housekeeping, Rule};
-use super::part::{Part, Pass};
+use super::housekeeping::Housekeeping;
+use super::part::{Part, Pass, Periods};
 use crate::collectors::{CollectError, Outcome};
 use crate::containers::runtime::Askers;
 use crate::containers::{Change, ContainerId, Containers, Update};
@@ -14,6 +14,9 @@ use crate::metric::{Monotonic, Rows};
 /// How often the cgroup tree is looked through for what inotify did not tell.
 pub(super) const RESCAN: Duration = Duration::from_secs(60);
 
+/// Its name in logs and counts.
+pub(super) const CONTAINERS: &str = "containers";
+
 /// Reads containers, each at its own period.
 pub(super) struct ContainerPart {
     containers: Containers,
@@ -21,8 +24,6 @@ pub(super) struct ContainerPart {
     updates: Receiver<Update>,
     /// Whom they are to be asked about.
     wants: Askers,
-    rule: Rule,
-    longest_power: u32,
     states: HashMap<ContainerId, Housekeeping>,
     scanned: Option<Monotonic>,
     /// Those read so far only while their runtime was still making them.
@@ -30,15 +31,9 @@ pub(super) struct ContainerPart {
 }
 
 impl ContainerPart {
-    pub(super) fn new(
-        containers: Containers,
-        updates: Receiver<Update>,
-        wants: Askers,
-        rule: Rule,
-        longest_power: u32,
-    ) -> Self {
+    pub(super) fn new(containers: Containers, updates: Receiver<Update>, wants: Askers) -> Self {
         let (states, starting) = (HashMap::new(), HashSet::new());
-        Self { containers, updates, wants, rule, longest_power, states, scanned: None, starting }
+        Self { containers, updates, wants, states, scanned: None, starting }
     }
 
     /// Takes in who came and who went. Gives those that are new.
@@ -82,10 +77,11 @@ impl ContainerPart {
 
     /// Whose turn it is at a tick: whoever is due, and whoever woke up.
     fn due(&mut self, pass: &Pass) -> Vec<ContainerId> {
+        let Periods { rule, longest_power } = &pass.periods;
         let mut due = Vec::new();
         for (id, state) in &mut self.states {
-            let wanted = state.is_due(pass.tick)
-                || self.containers.cpu_usage(id).is_some_and(|used| state.woke_up(&self.rule, pass.at, used));
+            let wanted = state.is_due(pass.tick, *longest_power)
+                || self.containers.cpu_usage(id).is_some_and(|used| state.woke_up(rule, pass.at, used));
             if wanted {
                 due.push(id.clone());
             }
@@ -96,10 +92,6 @@ impl ContainerPart {
 }
 
 impl Part for ContainerPart {
-    fn name(&self) -> &'static str {
-        "containers"
-    }
-
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         while let Ok(update) = self.updates.try_recv() {
             self.containers.update(update);
@@ -117,10 +109,11 @@ impl Part for ContainerPart {
         if !due.is_empty() {
             self.containers.begin_pass();
         }
+        let Periods { rule, longest_power } = &pass.periods;
         for id in due {
             let activity = self.containers.collect(&id, pass.time, pass.at, rows);
             if let (Some(activity), Some(state)) = (activity, self.states.get_mut(&id)) {
-                state.sampled(&self.rule, self.longest_power, pass.at, activity);
+                state.sampled(rule, *longest_power, pass.at, activity);
             }
         }
         self.containers.release(rows);

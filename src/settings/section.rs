@@ -2,63 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistake::Mistakes;
+use super::document::{Document, Named};
+use super::fingerprint::fingerprint;
+use super::mistake::Place;
 use super::values;
 use crate::secret::Secret;
-
-/// What a getter may ask of the world: environment variables and small files that hold a secret.
-/// Handed in, so that reading a configuration touches nothing by itself.
-pub struct Outside<'a> {
-    /// The value of an environment variable.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The content of a file.
-    pub file: &'a dyn Fn(&Path) -> std::io::Result<String>,
-}
-
-/// A configuration file that was parsed.
-pub struct Document<'a> {
-    table: Spanned<DeTable<'a>>,
-    mistakes: Mistakes,
-    outside: &'a Outside<'a>,
-    asked: Rc<RefCell<Vec<String>>>,
-}
-
-impl<'a> Document<'a> {
-    /// Parses `text`; what is not TOML is noted and skipped.
-    pub fn parse(file: PathBuf, text: &'a str, outside: &'a Outside<'a>) -> Self {
-        let mistakes = Mistakes::new(file, text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
-            mistakes.add(error.span().as_ref(), "", format!("this is not TOML: {}", error.message()));
-        }
-        Self { table, mistakes, outside, asked: Rc::default() }
-    }
-
-    /// The top of the file.
-    pub fn root(&self) -> Section<'_> {
-        Section::new(self, String::new(), Some(self.table.get_ref()), None)
-    }
-
-    /// Every key that a getter asked for, with its tables: what a file may hold.
-    pub fn known_keys(&self) -> Vec<String> {
-        let mut keys = self.asked.borrow().clone();
-        keys.sort();
-        keys.dedup();
-        keys
-    }
-
-    /// What was found wrong.
-    pub fn into_mistakes(self) -> Mistakes {
-        self.mistakes
-    }
-}
 
 /// One table. Ask for every key it may have, then call [`Section::finish`].
 pub struct Section<'a> {
@@ -71,7 +24,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn new(
+    pub(super) fn new(
         document: &'a Document<'a>,
         path: String,
         table: Option<&'a DeTable<'a>>,
@@ -87,8 +40,12 @@ impl<'a> Section<'a> {
 
     /// Notes a mistake of this key, or of the table if it does not have the key.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let span = self.peek(key).map(Spanned::span).or_else(|| self.span.clone());
-        self.document.mistakes.add(span.as_ref(), &self.full(key), message);
+        self.document.mistakes.add(self.span_of(key).as_ref(), &self.full(key), message);
+    }
+
+    /// Notes what is odd about this key, but no mistake.
+    pub fn remark(&self, key: &str, message: impl Into<String>) {
+        self.document.mistakes.remark(self.span_of(key).as_ref(), &self.full(key), message);
     }
 
     /// A text; the default where the key is absent.
@@ -229,7 +186,7 @@ impl<'a> Section<'a> {
     /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
     pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
         let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
-        let file = self.file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+        let file = self.secret_file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
         if file.as_ref().is_some_and(String::is_empty) {
             self.mistake(file_key, "is empty; expected the secret in it");
         }
@@ -240,16 +197,36 @@ impl<'a> Section<'a> {
         inline.or(file)
     }
 
-    /// The content of the file that `key` names.
+    /// The content of the file that `key` names; a plain name is that of a systemd credential.
     pub fn file(&self, key: &'static str) -> Option<String> {
-        let path = self.optional_text(key)?;
-        match (self.document.outside.file)(Path::new(&path)) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.mistake(key, format!("cannot be read: {error}; expected a readable file"));
+        let name = self.optional_text(key)?;
+        let read = self.document.locate(&name).and_then(|named| match named {
+            Named::At(path) => {
+                let read = self.document.read(&path);
+                read.map(Some).map_err(|error| format!("cannot be read: {error}; expected a readable file"))
+            }
+            Named::Absent => Ok(None),
+        });
+        match read {
+            Ok(Some(text)) => Some(text),
+            Ok(None) => {
+                self.remark(key, format!("names the credential {name:?}, which only the service can read"));
+                None
+            }
+            Err(message) => {
+                self.mistake(key, message);
                 None
             }
         }
+    }
+
+    /// [`Section::file`], of one that nobody else is to read.
+    pub fn secret_file(&self, key: &'static str) -> Option<String> {
+        let text = self.file(key)?;
+        if let Some(Ok(Named::At(path))) = self.optional_text(key).map(|name| self.document.locate(&name)) {
+            self.document.note_secret(Place { span: self.span_of(key), key: self.full(key) }, path);
+        }
+        Some(text)
     }
 
     /// A table in this one; an empty one where it is absent.
@@ -286,6 +263,11 @@ impl<'a> Section<'a> {
     /// Whether the file has nothing in this table.
     pub fn is_empty(&self) -> bool {
         self.table.is_none_or(DeTable::is_empty)
+    }
+
+    /// A number that is another one when something in this table is, or in a file that it names.
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(self.document, self.table)
     }
 
     /// Whether the file has this key.
@@ -335,7 +317,7 @@ impl<'a> Section<'a> {
             self.wrong_type(key, value, "a string in quotes");
             return None;
         };
-        match values::expand(text, self.document.outside.variable) {
+        match self.document.expand(text) {
             Ok(text) => Some(text),
             Err(message) => {
                 self.document.mistakes.add(Some(&value.span()), &self.full(key), message);
@@ -347,7 +329,8 @@ impl<'a> Section<'a> {
     /// A string whose mistakes are told without any part of it.
     fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
         let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
-        values::expand(text, self.document.outside.variable)
+        self.document
+            .expand(text)
             .inspect_err(|_| {
                 self.mistake(
                     key,
@@ -371,6 +354,10 @@ impl<'a> Section<'a> {
     fn note(&self, key: &'static str) {
         self.known.borrow_mut().push(key);
         self.document.asked.borrow_mut().push(self.full(key));
+    }
+
+    fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.peek(key).map(Spanned::span).or_else(|| self.span.clone())
     }
 
     fn peek(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {

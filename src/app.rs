@@ -14,12 +14,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use self::supervisor::Supervisor;
+use self::supervisor::{Common, Supervisor};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Log};
 use crate::host::Host;
 use crate::metric::{Tags, Text};
 use crate::orders::{self, Order};
+use crate::pulse::Pulses;
+use crate::self_metrics::ContainerCount;
+use crate::service::{self, Service};
 use crate::spool::{Spool, SpoolError};
 
 /// Why the agent could not run.
@@ -55,7 +58,8 @@ pub fn run(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppError> 
 /// A container's files stay open, some twenty each: more than the usual 1024 for all.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
+    let is_raised = limit.current == limit.maximum;
+    if !is_raised && setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
         tracing::warn!(
             "the limit of open files cannot be raised; with many containers some are opened anew each time"
         );
@@ -69,6 +73,7 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
 }
 
 async fn agent(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppError> {
+    let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
     let mut signals = Signals::new()?;
     let (_orders, mut asked) = orders::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -76,9 +81,14 @@ async fn agent(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppErr
     let names: Vec<_> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
     let sinks = names.len();
     let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id(&host), names, clock.clone())?;
-    let (mut supervisor, sampler) = Supervisor::start((path, relog), config, (host, spool.clone(), clock));
+    let guard = service::guard(service.clone(), pulses.clone(), spool.clone(), count.clone());
+    let common =
+        Common { path, relog, host, spool: spool.clone(), clock, service: service.clone(), pulses, count };
+    let (mut supervisor, sampler) = Supervisor::start(config, common);
     let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), sinks, "dunlin runs");
+    service.ready();
+    let guard = tokio::spawn(guard);
 
     while let Some(order) = signals.or_order(&mut asked).await {
         match order {
@@ -94,6 +104,10 @@ async fn agent(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppErr
         }
     }
 
+    guard.abort();
+    service.stopping();
+    let flush_timeout = supervisor.flush_timeout();
+    service.extend_timeout(flush_timeout.saturating_add(READER_PATIENCE + SPOOL_PATIENCE * 2));
     supervisor.stop_reading();
     let read = tokio::task::spawn_blocking(move || sampling.join());
     if tokio::time::timeout(READER_PATIENCE, read).await.is_err() {

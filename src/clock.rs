@@ -28,16 +28,21 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Monotonic {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-        let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
-        Monotonic(Duration::new(seconds, nanos))
+        Monotonic(duration(rustix::time::clock_gettime(rustix::time::ClockId::Boottime)))
     }
+}
+
+/// Time since boot without the time that the machine slept: the clock by which systemd dates a reload.
+pub fn awake() -> Duration {
+    duration(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }
 
 /// How much processor time the thread that asks has used.
 pub fn thread_cpu_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let (seconds, nanos) = (u64::try_from(used.tv_sec), u32::try_from(used.tv_nsec));
+    duration(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
+}
+
+fn duration(time: rustix::time::Timespec) -> Duration {
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
     Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
 }

@@ -1,6 +1,8 @@
 //! What a running agent may be asked to do. Whoever asks (a signal, a person at the control socket) holds
 //! the sending end; the agent does one order after the other.
 
+use std::fmt;
+
 use tokio::sync::{mpsc, oneshot};
 
 /// Orders that wait while one is being done; more have to wait themselves.
@@ -31,6 +33,21 @@ pub struct ReloadReport {
     pub tables: Vec<String>,
     /// What is odd about the configuration, but no mistake.
     pub warnings: Vec<String>,
+}
+
+impl fmt::Display for ReloadReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            ("new sinks", &self.added),
+            ("changed sinks", &self.changed),
+            ("sinks that are gone (their backlogs stay, see `dunlin spool drop`)", &self.removed),
+            ("changed tables", &self.tables),
+        ];
+        let said = kinds.iter().filter(|(_, names)| !names.is_empty());
+        let said: Vec<_> = said.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect();
+        formatter.write_str(if said.is_empty() { "none" } else { "" })?;
+        formatter.write_str(&said.join("; "))
+    }
 }
 
 /// The end that asks. Copies ask the same agent.

@@ -55,6 +55,29 @@ impl RequestCounts {
 /// The requests of all sinks, by name.
 pub type Requests = Vec<(String, RequestCounts)>;
 
+/// How many containers there are: counted where they are found, read where the agent says how it is doing. None
+/// where nobody looks for them.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerCount(Arc<AtomicU64>);
+
+impl ContainerCount {
+    /// So many are there.
+    pub fn note(&self, count: usize) {
+        // One more than there are: zero says that nobody looked.
+        self.0.store((count as u64).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Nobody looks any more.
+    pub fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub fn read(&self) -> Option<u64> {
+        self.0.load(Ordering::Relaxed).checked_sub(1)
+    }
+}
+
 /// Adds the agent's own rows.
 pub fn add_rows(
     rows: &mut Rows,

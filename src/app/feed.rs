@@ -12,6 +12,7 @@ use crate::containers::{self, Containers, OtherCgroups};
 use crate::host::Host;
 use crate::metric::Tags;
 use crate::sampler::{self, ContainerFeed, Waker};
+use crate::self_metrics::ContainerCount;
 
 /// What was begun: the sampler's end, and the other one, which is started once the sampler can be woken.
 pub(super) struct Feed {
@@ -33,8 +34,15 @@ struct RuntimeFeed {
 
 impl Feed {
     /// `number` is one that no feed before it had.
-    pub(super) fn new(number: u64, config: &containers::Config, host: &Host, base: &Tags) -> Self {
+    pub(super) fn new(
+        number: u64,
+        config: &containers::Config,
+        host: &Host,
+        base: &Tags,
+        count: &ContainerCount,
+    ) -> Self {
         if !config.enabled {
+            count.forget();
             return Self { for_sampler: sampler::Feed::None, listeners: Listeners(None) };
         }
         let containers = Containers::new(config.clone(), host.clone());
@@ -46,7 +54,8 @@ impl Feed {
         let (config, host) = (config.clone(), host.clone());
         let runtime = RuntimeFeed { config, host, watch, wants, file_wants, updates: told };
         let wants = Askers { docker, files };
-        let feed = ContainerFeed { fingerprint: number, containers, updates, wants, others };
+        let count = count.clone();
+        let feed = ContainerFeed { fingerprint: number, containers, updates, wants, others, count };
         let listeners = Listeners(Some(runtime));
         Self { for_sampler: sampler::Feed::New(Box::new(feed)), listeners }
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::pulse::Pulses;
 use crate::self_metrics::{RequestCounts, Requests};
 use crate::sender::Sender;
 use crate::shutdown::{self, Stopper};
@@ -26,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Senders {
     spool: Spool,
     clock: Arc<dyn Clock>,
+    pulses: Pulses,
     all: BTreeMap<String, Delivering>,
     tasks: JoinSet<()>,
 }
@@ -41,8 +43,8 @@ struct Delivering {
 }
 
 impl Senders {
-    pub(super) fn new(spool: Spool, clock: Arc<dyn Clock>) -> Self {
-        Self { spool, clock, all: BTreeMap::new(), tasks: JoinSet::new() }
+    pub(super) fn new(spool: Spool, clock: Arc<dyn Clock>, pulses: Pulses) -> Self {
+        Self { spool, clock, pulses, all: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Delivers to these sinks from now on, and to no others. One with the settings that it had is left alone.
@@ -71,6 +73,7 @@ impl Senders {
         let counts = before.as_ref().map(|before| before.counts.clone()).unwrap_or_default();
         let (stopper, stop) = shutdown::channel();
         let sender = Sender::new(sink, self.spool.clone(), self.clock.clone(), stop, counts.clone());
+        let sender = sender.with_pulse(self.pulses.part(format!("sink {name}")));
         let next = match before {
             Some(before) => {
                 before.stopper.leave();

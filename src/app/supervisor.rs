@@ -19,21 +19,35 @@ use crate::config::{self, Config};
 use crate::host::Host;
 use crate::metric::Tags;
 use crate::orders::ReloadReport;
+use crate::pulse::Pulses;
 use crate::sampler::{self, Sampler, Setup, Waker};
+use crate::self_metrics::ContainerCount;
+use crate::service::Service;
 use crate::settings::Mistake;
 use crate::spool::Spool;
 
 /// A disk or a reading that hangs does not hold up the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What all parts of the agent share, whatever the configuration says.
+#[derive(Clone)]
+pub(super) struct Common {
+    /// Where the configuration is read again.
+    pub(super) path: PathBuf,
+    pub(super) relog: Relog,
+    pub(super) host: Host,
+    pub(super) spool: Spool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) service: Service,
+    pub(super) pulses: Pulses,
+    pub(super) count: ContainerCount,
+}
+
 /// What runs.
 pub(super) struct Supervisor {
-    path: PathBuf,
-    relog: Relog,
+    common: Common,
     said: Said,
-    host: Host,
     base: Tags,
-    spool: Spool,
     senders: Senders,
     waker: Waker,
     /// What listens to runtimes for the sampler.
@@ -45,16 +59,13 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Starts what sends, and gives the sampler, which its own thread is to run.
-    pub(super) fn start(
-        (path, relog): (PathBuf, Relog),
-        config: Config,
-        (host, spool, clock): (Host, Spool, Arc<dyn Clock>),
-    ) -> (Self, Sampler) {
+    pub(super) fn start(config: Config, common: Common) -> (Self, Sampler) {
+        let Common { host, spool, clock, pulses, count, .. } = common.clone();
         let said = Said::of(&config);
         let base = base_tags(&host, &config);
-        let mut senders = Senders::new(spool.clone(), clock.clone());
+        let mut senders = Senders::new(spool.clone(), clock.clone(), pulses.clone());
         senders.change(config.sinks);
-        let feed = Feed::new(0, &config.containers, &host, &base);
+        let feed = Feed::new(0, &config.containers, &host, &base, &count);
         let setup = Setup {
             config: config.sampler,
             collectors: config.collectors,
@@ -62,11 +73,11 @@ impl Supervisor {
             base: base.clone(),
             requests: senders.requests(),
         };
-        let (sampler, waker) = Sampler::new(setup, host.clone(), spool.clone(), clock);
+        let (sampler, waker) = Sampler::new(setup, host, spool, clock);
+        let sampler = sampler.with_pulse(pulses.part("sampler"));
         let listeners = feed.listeners.start(&waker);
         let flush_timeout = config.agent.flush_timeout;
-        let supervisor =
-            Self { path, relog, said, host, base, spool, senders, waker, listeners, feeds: 0, flush_timeout };
+        let supervisor = Self { common, said, base, senders, waker, listeners, feeds: 0, flush_timeout };
         (supervisor, sampler)
     }
 
@@ -78,24 +89,24 @@ impl Supervisor {
 
     /// Goes on with what the files say now, or with what they said before.
     pub(super) async fn reload(&mut self) -> Result<ReloadReport, String> {
-        let done = match load(self.path.clone()).await {
+        let Common { path, service, .. } = self.common.clone();
+        service.reloading();
+        let done = match load(path).await {
             Ok(config) => self.follow(config).await,
             Err(reason) => Err(reason),
         };
         match &done {
             Ok(report) => {
                 report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-                let list = |names: &[String]| names.join(", ");
-                tracing::info!(
-                    sinks_added = list(&report.added),
-                    sinks_changed = list(&report.changed),
-                    sinks_removed = list(&report.removed),
-                    tables_changed = list(&report.tables),
-                    "the configuration was read again and is in force"
-                );
+                tracing::info!(changes = %report, "the configuration was read again and is in force");
+                service.notice(None);
             }
-            Err(reason) => tracing::error!(reason, "the old configuration stays in force"),
+            Err(reason) => {
+                tracing::error!(reason, "the old configuration stays in force");
+                service.notice(Some(&format!("the old configuration stays in force: {reason}")));
+            }
         }
+        service.ready();
         done
     }
 
@@ -106,17 +117,18 @@ impl Supervisor {
         }
         let mut report = self.said.changes(&new);
         report.warnings = config.remarks.iter().map(ToString::to_string).collect();
-        (self.relog)(config.log);
-        let base = base_tags(&self.host, &config);
+        (self.common.relog)(config.log);
+        let base = base_tags(&self.common.host, &config);
         let feed = if self.said.differs(&new, "containers") || base != self.base {
             self.feeds = self.feeds.wrapping_add(1);
-            Some(Feed::new(self.feeds, &config.containers, &self.host, &base))
+            let Common { host, count, .. } = &self.common;
+            Some(Feed::new(self.feeds, &config.containers, host, &base, count))
         } else {
             None
         };
         // Frames of before are for the sinks of before: the spool hears of the new ones first.
         let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
-        if tokio::time::timeout(PATIENCE, self.spool.change(config.spool, names)).await.is_err() {
+        if tokio::time::timeout(PATIENCE, self.common.spool.change(config.spool, names)).await.is_err() {
             tracing::warn!("the spool's disk hangs; it gets to know the new sinks when it does not any more");
         }
         self.senders.change(config.sinks);
@@ -147,6 +159,11 @@ impl Supervisor {
         self.waker.stop();
     }
 
+    /// How long [`Supervisor::finish`] may take.
+    pub(super) fn flush_timeout(&self) -> Duration {
+        self.flush_timeout
+    }
+
     /// Sends what can be sent in time.
     pub(super) async fn finish(self) {
         drop(self.listeners);
@@ -173,5 +190,8 @@ async fn load(path: PathBuf) -> Result<Config, String> {
 
 fn said(mistakes: &[Mistake]) -> String {
     let all: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-    format!("the configuration has {} mistakes: {}", all.len(), all.join("; "))
+    match all.as_slice() {
+        [one] => format!("the configuration has a mistake: {one}"),
+        all => format!("the configuration has {} mistakes: {}", all.len(), all.join("; ")),
+    }
 }

@@ -6,19 +6,29 @@ use super::check::say_mistakes;
 use super::{Exit, complain, logs};
 use crate::app::{self, AppError};
 use crate::config;
+use crate::service::Service;
 use crate::spool::SpoolError;
 
 /// Runs the agent.
 pub(super) fn run(path: &Path) -> Exit {
     let config = match config::load_to_run(path) {
         Ok(config) => config,
-        Err(mistakes) => return say_mistakes(&mistakes),
+        Err(mistakes) => {
+            if let Some(first) = mistakes.first() {
+                Service::from_env().status(&format!("the configuration has a mistake: {first}"));
+            }
+            return say_mistakes(&mistakes);
+        }
     };
     logs::start(config.log);
     for remark in &config.remarks {
         tracing::warn!("{remark}");
     }
-    match app::run(path.to_owned(), config, logs::start) {
+    let ended = app::run(path.to_owned(), config, logs::start);
+    if let Err(error) = &ended {
+        Service::from_env().status(&format!("could not start: {error}"));
+    }
+    match ended {
         Ok(()) => Exit::Fine,
         Err(error @ AppError::Spool(SpoolError::Locked { .. })) => {
             complain(Exit::Unavailable, &error.to_string())

@@ -10,6 +10,7 @@ use crate::collectors::{CollectError, Outcome};
 use crate::containers::runtime::Askers;
 use crate::containers::{Change, ContainerId, Containers, Update};
 use crate::metric::{Monotonic, Rows};
+use crate::self_metrics::ContainerCount;
 
 /// How often the cgroup tree is looked through for what inotify did not tell.
 pub(super) const RESCAN: Duration = Duration::from_secs(60);
@@ -28,12 +29,19 @@ pub(super) struct ContainerPart {
     scanned: Option<Monotonic>,
     /// Those read so far only while their runtime was still making them.
     starting: HashSet<ContainerId>,
+    count: ContainerCount,
 }
 
 impl ContainerPart {
     pub(super) fn new(containers: Containers, updates: Receiver<Update>, wants: Askers) -> Self {
         let (states, starting) = (HashMap::new(), HashSet::new());
-        Self { containers, updates, wants, states, scanned: None, starting }
+        let count = ContainerCount::default();
+        Self { containers, updates, wants, states, scanned: None, starting, count }
+    }
+
+    /// Notes how many there are.
+    pub(super) fn counted(self, count: ContainerCount) -> Self {
+        Self { count, ..self }
     }
 
     /// Takes in who came and who went. Gives those that are new.
@@ -98,6 +106,7 @@ impl Part for ContainerPart {
         }
         let mut due = self.started();
         due.extend(self.discover(pass.at));
+        self.count.note(self.states.len());
         if !pass.between_ticks {
             due = self.due(pass);
         }

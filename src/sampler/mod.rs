@@ -27,7 +27,8 @@ use crate::containers::runtime::Askers;
 use crate::containers::{Containers, OtherCgroups, Update};
 use crate::host::Host;
 use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
-use crate::self_metrics::{self, AgentCounts, Requests};
+use crate::pulse::Pulse;
+use crate::self_metrics::{self, AgentCounts, ContainerCount, Requests};
 use crate::spool::{Frame, Spool};
 use cgroup_part::{CGROUPS, CgroupPart};
 use container_part::{CONTAINERS, ContainerPart};
@@ -129,6 +130,8 @@ pub struct ContainerFeed {
     pub wants: Askers,
     /// The control groups that are measured beside them.
     pub others: Option<OtherCgroups>,
+    /// Where it is noted how many there are.
+    pub count: ContainerCount,
 }
 
 /// Reads, tick by tick.
@@ -144,6 +147,7 @@ pub struct Sampler {
     requests: Requests,
     /// What is to be read from the next tick on.
     next: Option<(Box<Setup>, oneshot::Sender<()>)>,
+    pulse: Pulse,
 }
 
 impl Sampler {
@@ -154,8 +158,14 @@ impl Sampler {
         let reader = Reader::new(parts, base.clone(), deadline(&config), clock.clone());
         let (wake, wakes) = channel();
         let counts = AgentCounts::default();
-        let sampler = Self { config, reader, host, spool, clock, base, wakes, counts, requests, next: None };
+        let (next, pulse) = (None, Pulse::default());
+        let sampler = Self { config, reader, host, spool, clock, base, wakes, counts, requests, next, pulse };
         (sampler, Waker(wake))
+    }
+
+    /// Gives a sign of life after each tick.
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     fn change(&mut self, setup: Setup) {
@@ -169,6 +179,7 @@ impl Sampler {
     pub fn run(mut self) {
         let mut last = tick_at(self.clock.now(), self.config.interval);
         let mut begun = self.clock.monotonic();
+        self.pulse.turn(self.config.interval);
         self.pass(last, false);
         loop {
             let now = self.clock.now();
@@ -185,6 +196,8 @@ impl Sampler {
             if let Some((setup, done)) = self.next.take() {
                 let interval = self.config.interval;
                 self.change(*setup);
+                // The next tick is perhaps later than was said.
+                self.pulse.turn(self.config.interval);
                 if self.config.interval != interval {
                     (last, begun) = (tick_at(now, self.config.interval), self.clock.monotonic());
                 }
@@ -239,6 +252,9 @@ impl Sampler {
         for frame in frames(tick, read, samples) {
             self.spool.append(&frame);
         }
+        if !between_ticks {
+            self.pulse.turn(self.config.interval);
+        }
     }
 
     fn note_missed(&mut self, ticks: u64) {
@@ -270,8 +286,8 @@ fn parts(host: &Host, collectors: Vec<Named>, feed: Feed) -> Vec<Planned> {
             parts.extend([CONTAINERS, CGROUPS].map(|name| Planned { name, fingerprint: 0, part: None }));
         }
         Feed::New(feed) => {
-            let ContainerFeed { fingerprint, containers, updates, wants, others } = *feed;
-            let part: Box<dyn Part> = Box::new(ContainerPart::new(containers, updates, wants));
+            let ContainerFeed { fingerprint, containers, updates, wants, others, count } = *feed;
+            let part: Box<dyn Part> = Box::new(ContainerPart::new(containers, updates, wants).counted(count));
             parts.push(Planned { name: CONTAINERS, fingerprint, part: Some(part) });
             if let Some(others) = others {
                 let part: Box<dyn Part> = Box::new(CgroupPart::new(others));

@@ -30,6 +30,7 @@ use self::pace::Pace;
 use self::settle::{Step, Tally, WaitFor, decide};
 use self::voice::Voice;
 use crate::clock::Clock;
+use crate::pulse::Pulse;
 use crate::self_metrics::RequestCounts;
 use crate::shutdown::Stop;
 use crate::sinks::{Batch, Configured};
@@ -41,6 +42,9 @@ const PROBE: u64 = 100;
 const ACCEPTED_TO_GROW: u64 = 8;
 /// What the spool cannot do now is tried again after this.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
+
+/// No delivery takes longer: a sink's timeout is ten minutes at most, and some wait twice.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(20 * 60);
 
 /// Delivers to one sink until told to stop.
 pub struct Sender {
@@ -61,6 +65,7 @@ pub struct Sender {
     pace: Pace,
     voice: Voice,
     requests: RequestCounts,
+    pulse: Pulse,
 }
 
 /// How the sink does.
@@ -115,7 +120,13 @@ impl Sender {
             pace,
             voice,
             requests,
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Gives a sign of life at each turn, whether or not the sink takes rows.
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
@@ -124,6 +135,7 @@ impl Sender {
         // The trouble of who was here before is none yet.
         self.spool.note_trouble(&self.sink.name, None, None);
         while !self.stop.is_to_leave() {
+            self.pulse.turn(SPOOL_PAUSE);
             self.appended.mark_unchanged();
             // Before looking: what comes while nothing is found is to be looked for again.
             let stopping = self.stop.is_asked();
@@ -238,6 +250,7 @@ impl Sender {
     async fn settle(&mut self, passed: Passed, tally: Tally) -> Result<(), SpoolError> {
         let (done, letters) = tally.settlement(passed);
         loop {
+            self.pulse.turn(SPOOL_PAUSE);
             match self.spool.settle(&self.sink.name, done, letters.clone()).await {
                 Err(error) if !matches!(error, SpoolError::Stopped) => {
                     tracing::debug!(sink = self.sink.name, %error, "a delivery cannot be noted yet");
@@ -264,6 +277,7 @@ impl Sender {
             let count = end.saturating_sub(tally.sent);
             let request = first.get(..count).unwrap_or(first);
             let frames = load.frames(tally.sent, end);
+            self.pulse.turn(LONGEST_DELIVERY);
             let delivery = self.sink.sink.deliver(Batch { samples: request, frames }).await;
             self.requests.count(delivery.is_failure());
             match decide(delivery, request.len(), self.pace.may_search()) {
@@ -342,6 +356,7 @@ impl Sender {
         }
         self.behind = true;
         let next = self.clock.now().plus(delay);
+        self.pulse.turn(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));
         let flush = self.stop.flush_asked();
         tokio::select! {
@@ -353,6 +368,7 @@ impl Sender {
     /// Nothing is to be sent any more; rows stay in the spool as long as it keeps them.
     async fn wait_for_the_end(&mut self, reason: &str) {
         self.voice.gone(reason);
+        self.pulse.rest();
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), None);
         self.stop.asked().await;
     }
@@ -362,6 +378,7 @@ impl Sender {
         let flush = self.stop.flush_asked();
         let now = self.clock.monotonic();
         let wait = self.pace.next(now);
+        wait.map_or_else(|| self.pulse.rest(), |wait| self.pulse.turn(wait));
         let later = async {
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,

@@ -352,7 +352,10 @@ impl<'a> Section<'a> {
     }
 
     fn note(&self, key: &'static str) {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.document.asked.borrow_mut().push(self.full(key));
     }
 

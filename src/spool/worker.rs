@@ -35,7 +35,7 @@ enum Command {
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
-    Figures,
+    Figures(Option<Reply<()>>),
     Change { config: Config, sinks: Vec<String>, reply: Reply<()> },
     Stop,
 }
@@ -104,7 +104,12 @@ impl Spool {
     /// Asks for new figures; they are there a moment later.
     pub fn refresh_figures(&self) {
         // With a full queue the old ones have to do.
-        let _ = self.commands.try_send(Command::Figures);
+        let _ = self.commands.try_send(Command::Figures(None));
+    }
+
+    /// Waits until the thread has answered, with new figures.
+    pub async fn answers(&self) -> Result<(), SpoolError> {
+        self.ask(|reply| Command::Figures(Some(reply))).await
     }
 
     /// How it was doing when that was last asked.
@@ -220,7 +225,12 @@ impl Worker {
                         tracing::debug!(%error, "the state of a sink could not be noted");
                     }
                 }
-                Ok(Command::Figures) => self.note_figures(),
+                Ok(Command::Figures(reply)) => {
+                    self.note_figures();
+                    if let Some(reply) = reply {
+                        let _ = reply.send(Ok(()));
+                    }
+                }
                 Ok(Command::Change { config, sinks, reply }) => {
                     self.change(config, sinks);
                     let _ = reply.send(Ok(()));

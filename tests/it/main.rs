@@ -72,6 +72,8 @@ mod replay;
 mod runtimes;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
+/// What a service manager hears: readiness, status, signs of life.
+mod service;
 /// A spool file that is damaged, and what `dunlin spool` shows.
 mod spool;
 /// Real `StatsD` servers show true totals and gauges after an outage, without a spike.

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("shutdown", &[]),
     ("orders", &[]),
+    ("pulse", &[]),
     ("clock", &["metric"]),
     ("settings", &["secret"]),
     ("host", &["clock"]),
@@ -28,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("containers", &["host", "metric", "settings", "clock", "http_client"]),
     ("spool", &["metric", "clock", "settings"]),
     ("self_metrics", &["metric", "spool"]),
+    ("service", &["clock", "metric", "pulse", "self_metrics", "spool"]),
     ("sinks", &["metric", "secret", "settings", "encode", "http_client", "clock"]),
     (
         "sampler",
@@ -40,10 +42,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "settings",
             "self_metrics",
             "host",
+            "pulse",
             "shutdown",
         ],
     ),
-    ("sender", &["sinks", "spool", "metric", "clock", "settings", "self_metrics", "shutdown"]),
+    ("sender", &["sinks", "spool", "metric", "clock", "settings", "self_metrics", "pulse", "shutdown"]),
     (
         "config",
         &[

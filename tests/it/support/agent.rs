@@ -78,6 +78,13 @@ impl Home {
         self.start(Some(namespace))
     }
 
+    /// Starts the agent with these variables in its environment.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)]) -> Agent {
+        let mut command = self.at_home(Command::new(binary()));
+        command.args(["run", "--config"]).arg(self.config()).envs(variables.iter().copied());
+        Agent { server: Server::start("dunlin", &mut command, self.path()) }
+    }
+
     /// Starts the agent in a mount namespace of its own, after these lines of sh.
     pub(crate) fn run_after(&self, script: &str) -> Agent {
         let mut command = self.at_home(Command::new("unshare"));

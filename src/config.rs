@@ -91,29 +91,36 @@ pub enum LogFormat {
     Json,
 }
 
+/// What a configuration is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Look,
+    Run,
+}
+
 /// Reads the configuration at `path` for somebody who only looks at it.
 pub fn load(path: &Path) -> Result<Config, Vec<Mistake>> {
-    load_for(path, |document| document.without_credentials())
+    load_for(path, Purpose::Look)
 }
 
 /// Reads the configuration at `path` for the agent, which needs its credentials.
 pub fn load_to_run(path: &Path) -> Result<Config, Vec<Mistake>> {
-    load_for(path, |document| document)
+    load_for(path, Purpose::Run)
 }
 
-fn load_for(path: &Path, purpose: fn(Document<'_>) -> Document<'_>) -> Result<Config, Vec<Mistake>> {
+fn load_for(path: &Path, purpose: Purpose) -> Result<Config, Vec<Mistake>> {
     parse(&files::read_all(path)?, purpose).0
 }
 
 /// Reads a configuration from texts; gives also every key that it may hold.
-fn parse(
-    texts: &[(PathBuf, String)],
-    purpose: fn(Document<'_>) -> Document<'_>,
-) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
+fn parse(texts: &[(PathBuf, String)], purpose: Purpose) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
     let variable = |name: &str| std::env::var(name).ok();
     let outside = Outside { variable: &variable, file: &files::read_small };
     let files = texts.iter().map(|(file, text)| (file.clone(), text.as_str()));
-    let document = purpose(Document::merged(files, &outside));
+    let mut document = Document::merged(files, &outside);
+    if purpose == Purpose::Look {
+        document = document.without_credentials();
+    }
     let mut config = from_root(document.root());
     document.remark_open_secrets(files::is_open);
     let known = document.known_keys();

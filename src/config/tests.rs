@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Config, load, parse};
+use super::{Config, Purpose, load, parse};
 use crate::collectors::REGISTRY;
 use crate::settings::Mistake;
 
@@ -21,7 +21,7 @@ fn uncommented() -> String {
 }
 
 fn read(text: &str) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
-    parse(&[(PathBuf::from("d.toml"), text.to_owned())], |document| document)
+    parse(&[(PathBuf::from("d.toml"), text.to_owned())], Purpose::Run)
 }
 
 fn messages(text: &str) -> Vec<String> {

@@ -5,6 +5,10 @@ use std::path::Path;
 use super::ledger::{require_sink, unsigned};
 use super::{SpoolError, schema};
 
+/// Rows that wait for a sink.
+const WAITING: &str = "SELECT ifnull(sum(samples - iif(seq = first, skip, 0)), 0)
+     FROM pending JOIN frames ON seq >= first AND seq <= ifnull(last, seq) WHERE sink = ?1";
+
 /// Forgets a sink with all that is known of it, beside the agent; gives the rows that waited for it.
 pub fn forget(path: &Path, sink: &str) -> Result<u64, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
@@ -18,8 +22,6 @@ pub fn forget(path: &Path, sink: &str) -> Result<u64, SpoolError> {
     if is_active.map_err(failed)? {
         return Err(SpoolError::Active { name: sink.to_owned() });
     }
-    const WAITING: &str = "SELECT ifnull(sum(samples - iif(seq = first, skip, 0)), 0)
-         FROM pending JOIN frames ON seq >= first AND seq <= ifnull(last, seq) WHERE sink = ?1";
     let samples = change.query_row(WAITING, [id], |row| row.get(0)).map_err(failed)?;
     change.execute("DELETE FROM sinks WHERE id = ?1", [id]).map_err(failed)?;
     change.commit().map_err(failed)?;

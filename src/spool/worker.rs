@@ -248,7 +248,8 @@ impl Worker {
 
     /// The file stays where it is, whatever the new settings say.
     fn change(&mut self, config: Config, sinks: Vec<String>) {
-        self.config = Config { path: std::mem::take(&mut self.config.path), ..config };
+        let path = std::mem::replace(&mut self.config, config).path;
+        self.config.path = path;
         self.sinks = sinks;
         self.knows_sinks = false;
         let config = self.config.clone();

@@ -4,19 +4,30 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{Exit, complain, print};
-use crate::config;
+use crate::config::{self, Config};
 use crate::settings::Mistake;
 
 /// Checks a configuration.
 pub(super) fn check(path: &Path) -> Exit {
     match config::load(path) {
-        Ok(config) => {
-            let sinks = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind));
-            let sinks: Vec<_> = sinks.collect();
-            print(&format!("{} is good: delivers to {}\n", path.display(), sinks.join(", ")))
-        }
+        Ok(config) => print(&good(path, &config)),
         Err(mistakes) => say_mistakes(&mistakes),
     }
+}
+
+/// What a configuration without mistakes comes to.
+fn good(path: &Path, config: &Config) -> String {
+    let sinks = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind));
+    let sinks: Vec<_> = sinks.collect();
+    let mut text = format!("{} is good: delivers to {}\n", path.display(), sinks.join(", "));
+    // Writing into memory does not fail.
+    for file in config.files.iter().skip(1) {
+        let _ = writeln!(text, "  with {} on top", file.display());
+    }
+    for remark in &config.remarks {
+        let _ = writeln!(text, "warning: {remark}");
+    }
+    text
 }
 
 /// Says all mistakes, one per line.

@@ -5,6 +5,7 @@
 //! together.
 
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub sinks: Vec<Configured>,
     /// `[log]`.
     pub log: Log,
+    /// What is no mistake but must be known: a check that is switched off, a secret that others can read.
+    pub remarks: Vec<Mistake>,
 }
 
 /// `[agent]`, but for what the sampler needs.
@@ -97,9 +100,12 @@ fn parse(path: &Path, text: &str) -> (Result<Config, Vec<Mistake>>, Vec<String>)
     let outside = Outside { variable: &variable, file: &read_small };
     let document = Document::parse(path.to_owned(), text, &outside);
     let config = from_root(document.root());
+    document.remark_open_secrets(is_open);
     let known = document.known_keys();
-    let mistakes = document.into_mistakes().into_list();
-    (if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }, known)
+    let mistakes = document.into_mistakes();
+    let remarks = mistakes.take_remarks();
+    let mistakes = mistakes.into_list();
+    (if mistakes.is_empty() { Ok(Config { remarks, ..config }) } else { Err(mistakes) }, known)
 }
 
 fn from_root(root: Section<'_>) -> Config {
@@ -149,7 +155,7 @@ fn from_root(root: Section<'_>) -> Config {
     section.finish();
     root.finish();
     let tags = tags.into_iter().map(|(key, value)| (Text::from(key), Text::from(value))).collect();
-    Config { agent: own, tags, collectors, containers, sampler, spool, sinks, log }
+    Config { agent: own, tags, collectors, containers, sampler, spool, sinks, log, remarks: Vec::new() }
 }
 
 fn log(section: &Section<'_>) -> Log {
@@ -178,6 +184,12 @@ fn read_small(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
     Ok(text)
+}
+
+/// Whether every user of the machine can read a file.
+#[expect(clippy::disallowed_methods, reason = "the configuration is ours, not a file of the watched machine")]
+fn is_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(test)]

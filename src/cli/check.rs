@@ -1,6 +1,7 @@
 //! `dunlin check`.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use super::{Exit, complain, print};
@@ -11,6 +12,10 @@ use crate::settings::Mistake;
 pub(super) fn check(path: &Path) -> Exit {
     match config::load(path) {
         Ok(config) => {
+            for remark in &config.remarks {
+                // Where standard error is closed there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "warning: {remark}");
+            }
             let sinks = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind));
             let sinks: Vec<_> = sinks.collect();
             print(&format!("{} is good: delivers to {}\n", path.display(), sinks.join(", ")))

@@ -15,6 +15,9 @@ pub(super) fn run(path: &Path) -> Exit {
         Err(mistakes) => return say_mistakes(&mistakes),
     };
     logs::start(config.log);
+    for remark in &config.remarks {
+        tracing::warn!("{remark}");
+    }
     match app::run(config) {
         Ok(()) => Exit::Fine,
         Err(error @ AppError::Spool(SpoolError::Locked { .. })) => {

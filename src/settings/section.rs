@@ -11,7 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistakes;
 use super::values;
-use crate::secret::Secret;
+
+mod secrets;
 
 /// What a getter may ask of the world: environment variables and small files that hold a secret.
 /// Handed in, so that reading a configuration touches nothing by itself.
@@ -28,6 +29,7 @@ pub struct Document<'a> {
     mistakes: Mistakes,
     outside: &'a Outside<'a>,
     asked: Rc<RefCell<Vec<String>>>,
+    secrets: RefCell<Vec<secrets::Kept>>,
 }
 
 impl<'a> Document<'a> {
@@ -38,7 +40,7 @@ impl<'a> Document<'a> {
         for error in errors {
             mistakes.add(error.span().as_ref(), "", format!("this is not TOML: {}", error.message()));
         }
-        Self { table, mistakes, outside, asked: Rc::default() }
+        Self { table, mistakes, outside, asked: Rc::default(), secrets: RefCell::default() }
     }
 
     /// The top of the file.
@@ -226,20 +228,6 @@ impl<'a> Section<'a> {
         self.is_skipped.set(true);
     }
 
-    /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
-    pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
-        let file = self.file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
-        if file.as_ref().is_some_and(String::is_empty) {
-            self.mistake(file_key, "is empty; expected the secret in it");
-        }
-        let file = file.map(Secret::new);
-        if self.peek(key).is_some() && self.peek(file_key).is_some() {
-            self.mistake(key, format!("and {file_key} are both given; expected one of them"));
-        }
-        inline.or(file)
-    }
-
     /// The content of the file that `key` names.
     pub fn file(&self, key: &'static str) -> Option<String> {
         let path = self.optional_text(key)?;
@@ -342,19 +330,6 @@ impl<'a> Section<'a> {
                 None
             }
         }
-    }
-
-    /// A string whose mistakes are told without any part of it.
-    fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
-        let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
-        values::expand(text, self.document.outside.variable)
-            .inspect_err(|_| {
-                self.mistake(
-                    key,
-                    "names an environment variable that is not set; expected $$ for a dollar sign",
-                );
-            })
-            .ok()
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {

@@ -1,13 +1,13 @@
 //! What must hold of `settings`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Document, Outside, Section};
 
 fn mistakes(text: &str, read: impl FnOnce(Section<'_>)) -> Vec<String> {
     let variable = |name: &str| (name == "SITE").then(|| "rotterdam".to_owned());
-    let file = |_: &std::path::Path| Err(std::io::ErrorKind::PermissionDenied.into());
+    let file = |_: &Path| Err(std::io::ErrorKind::PermissionDenied.into());
     let outside = Outside { variable: &variable, file: &file };
     let document = Document::parse(PathBuf::from("d.toml"), text, &outside);
     read(document.root());
@@ -106,4 +106,29 @@ fn shares_sizes_and_words() {
             "d.toml:4: list: is of type integer; expected a string in quotes",
         ]
     );
+}
+
+#[test]
+fn a_secret_that_all_can_read_is_remarked_on_wherever_it_is_kept() {
+    let text =
+        "a = \"hunter2\"\nb = \"${B}\"\nc_file = \"open\"\nd_file = \"closed\"\nopen_file = \"open\"\n";
+    let variable = |_: &str| Some("hunter2".to_owned());
+    let file = |_: &Path| Ok("hunter2".to_owned());
+    let outside = Outside { variable: &variable, file: &file };
+    let check = |open: &[&str], expected: &[&str]| {
+        let document = Document::parse("d.toml".into(), text, &outside);
+        let root = document.root();
+        for (key, file_key) in [("a", "a_file"), ("b", "b_file"), ("c", "c_file"), ("d", "d_file")] {
+            root.secret(key, file_key);
+        }
+        root.file("open_file");
+        document.remark_open_secrets(|path| open.iter().any(|open| path == Path::new(open)));
+        let mistakes = document.into_mistakes();
+        let found: Vec<_> = mistakes.take_remarks().iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected);
+        assert!(mistakes.into_list().is_empty());
+    };
+    check(&[], &[]);
+    check(&["d.toml"], &["d.toml:1: a: is a secret that every user can read; make d.toml 0640 or 0600"]);
+    check(&["open"], &["d.toml:3: c_file: is a secret that every user can read; make open 0640 or 0600"]);
 }

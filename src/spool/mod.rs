@@ -23,6 +23,7 @@ pub mod export;
 mod figures;
 mod frame;
 mod ledger;
+mod private;
 mod quarantine;
 mod ranges;
 mod rate;

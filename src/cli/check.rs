@@ -1,6 +1,7 @@
 //! `dunlin check`.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use super::{Exit, complain, print};
@@ -10,7 +11,13 @@ use crate::settings::Mistake;
 /// Checks a configuration.
 pub(super) fn check(path: &Path) -> Exit {
     match config::load(path) {
-        Ok(config) => print(&good(path, &config)),
+        Ok(config) => {
+            for remark in &config.remarks {
+                // Where standard error is closed there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "warning: {remark}");
+            }
+            print(&good(path, &config))
+        }
         Err(mistakes) => say_mistakes(&mistakes),
     }
 }
@@ -23,9 +30,6 @@ fn good(path: &Path, config: &Config) -> String {
     // Writing into memory does not fail.
     for file in config.files.iter().skip(1) {
         let _ = writeln!(text, "  with {} on top", file.display());
-    }
-    for remark in &config.remarks {
-        let _ = writeln!(text, "warning: {remark}");
     }
     text
 }

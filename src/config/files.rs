@@ -65,16 +65,10 @@ pub(super) fn read_small(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// What is to be said of a file with a secret in it: that everybody can read it.
+/// Whether every user of the machine can read a file.
 #[expect(clippy::disallowed_methods, reason = "the configuration is ours, not a file of the watched machine")]
-pub(super) fn is_open(path: &Path) -> Option<String> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode();
-    (mode & 0o004 != 0).then(|| {
-        format!(
-            "names a secret that every user of this machine can read; expected chmod o= {}",
-            path.display()
-        )
-    })
+pub(super) fn is_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
 }
 
 /// Whether there is a folder.

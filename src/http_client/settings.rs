@@ -97,6 +97,13 @@ impl ClientSettings {
             (None, None) => {}
         }
         self.insecure = tls.truth("insecure", false);
+        if self.insecure {
+            tls.remark(
+                "insecure",
+                "is true: whoever stands between can read and change all that is sent, tokens and passwords \
+                 too; expected false, with ca_file for a certificate of your own",
+            );
+        }
     }
 
     /// A client of these settings, but for its name.

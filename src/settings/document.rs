@@ -2,13 +2,14 @@
 //! it is read.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use toml::de::DeTable;
 
 use super::merge::{merge, moved};
-use super::mistake::{Mistakes, Place};
+use super::mistake::Mistakes;
 use super::{Mistake, Section, values};
 
 /// Where systemd puts the credentials of a service.
@@ -29,9 +30,16 @@ pub struct Document<'a> {
     pub(super) mistakes: Mistakes,
     outside: &'a Outside<'a>,
     pub(super) asked: Rc<RefCell<Vec<String>>>,
-    /// The files that secrets were read from, each with the key that names it.
-    secrets: RefCell<Vec<(Place, PathBuf)>>,
+    secrets: RefCell<Vec<Kept>>,
     needs_credentials: bool,
+}
+
+/// A secret and where it is kept.
+pub(super) struct Kept {
+    pub(super) at: Option<Range<usize>>,
+    pub(super) key: String,
+    /// None: in the configuration itself.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Where a file is that a key names.
@@ -85,11 +93,14 @@ impl<'a> Document<'a> {
         keys
     }
 
-    /// The files that secrets were read from, each with what is to be said if `is_odd` finds it so.
-    pub fn remark_open_secrets(&self, is_odd: impl Fn(&Path) -> Option<String>) {
-        for (place, path) in self.secrets.borrow().iter() {
-            if let Some(message) = is_odd(path) {
-                self.mistakes.remark(place.span.as_ref(), &place.key, message);
+    /// Remarks on every secret in a file of which `is_open` says that all users may read it.
+    pub fn remark_open_secrets(&self, is_open: impl Fn(&Path) -> bool) {
+        for Kept { at, key, file } in self.secrets.borrow().iter() {
+            let place = file.as_deref().unwrap_or(self.mistakes.file(at.as_ref()));
+            if is_open(place) {
+                let message =
+                    format!("is a secret that every user can read; make {} 0640 or 0600", place.display());
+                self.mistakes.remark(at.as_ref(), key, message);
             }
         }
     }
@@ -104,8 +115,8 @@ impl<'a> Document<'a> {
         self.mistakes
     }
 
-    pub(super) fn note_secret(&self, place: Place, path: PathBuf) {
-        self.secrets.borrow_mut().push((place, path));
+    pub(super) fn keep(&self, secret: Kept) {
+        self.secrets.borrow_mut().push(secret);
     }
 
     /// Puts environment variables into a text.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is wrong, where, and what was expected. It never holds the file's own text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,6 @@ impl fmt::Display for Mistake {
         }
         write!(formatter, ": {}", plain(&self.message))
     }
-}
-
-/// A key and where it stands.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) span: Option<Range<usize>>,
-    pub(super) key: String,
 }
 
 /// A file, and where its lines begin in all files one after the other.
@@ -78,10 +71,16 @@ impl Mistakes {
     /// What has no place is said of the first file.
     fn at(&self, at: Option<&Range<usize>>, key: &str, message: String) -> Mistake {
         let start = at.map_or(0, |span| span.start);
+        let lines = self.files.iter().find(|file| start <= file.end).map(|file| &file.lines);
+        let line = at.zip(lines).map(|(_, lines)| lines.partition_point(|line| *line <= start));
+        Mistake { file: self.file(at).to_owned(), line, key: key.to_owned(), message }
+    }
+
+    /// The file that a place is in.
+    pub(super) fn file(&self, at: Option<&Range<usize>>) -> &Path {
+        let start = at.map_or(0, |span| span.start);
         let file = self.files.iter().find(|file| start <= file.end).or(self.files.last());
-        let line = at.zip(file).map(|(_, file)| file.lines.partition_point(|line| *line <= start));
-        let file = file.map(|file| file.path.clone()).unwrap_or_default();
-        Mistake { file, line, key: key.to_owned(), message }
+        file.map_or(Path::new(""), |file| file.path.as_path())
     }
 
     pub(super) fn remarks(&self) -> Vec<Mistake> {

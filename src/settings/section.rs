@@ -9,9 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Named};
 use super::fingerprint::fingerprint;
-use super::mistake::Place;
 use super::values;
-use crate::secret::Secret;
+
+mod secrets;
 
 /// One table. Ask for every key it may have, then call [`Section::finish`].
 pub struct Section<'a> {
@@ -183,20 +183,6 @@ impl<'a> Section<'a> {
         self.is_skipped.set(true);
     }
 
-    /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
-    pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
-        let file = self.secret_file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
-        if file.as_ref().is_some_and(String::is_empty) {
-            self.mistake(file_key, "is empty; expected the secret in it");
-        }
-        let file = file.map(Secret::new);
-        if self.peek(key).is_some() && self.peek(file_key).is_some() {
-            self.mistake(key, format!("and {file_key} are both given; expected one of them"));
-        }
-        inline.or(file)
-    }
-
     /// The content of the file that `key` names; a plain name is that of a systemd credential.
     pub fn file(&self, key: &'static str) -> Option<String> {
         let name = self.optional_text(key)?;
@@ -218,15 +204,6 @@ impl<'a> Section<'a> {
                 None
             }
         }
-    }
-
-    /// [`Section::file`], of one that nobody else is to read.
-    pub fn secret_file(&self, key: &'static str) -> Option<String> {
-        let text = self.file(key)?;
-        if let Some(Ok(Named::At(path))) = self.optional_text(key).map(|name| self.document.locate(&name)) {
-            self.document.note_secret(Place { span: self.span_of(key), key: self.full(key) }, path);
-        }
-        Some(text)
     }
 
     /// A table in this one; an empty one where it is absent.
@@ -324,20 +301,6 @@ impl<'a> Section<'a> {
                 None
             }
         }
-    }
-
-    /// A string whose mistakes are told without any part of it.
-    fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
-        let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
-        self.document
-            .expand(text)
-            .inspect_err(|_| {
-                self.mistake(
-                    key,
-                    "names an environment variable that is not set; expected $$ for a dollar sign",
-                );
-            })
-            .ok()
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {

@@ -1,13 +1,13 @@
 //! What must hold of `settings`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Document, Outside, Section};
 
 fn mistakes(text: &str, read: impl FnOnce(Section<'_>)) -> Vec<String> {
     let variable = |name: &str| (name == "SITE").then(|| "rotterdam".to_owned());
-    let file = |_: &std::path::Path| Err(std::io::ErrorKind::PermissionDenied.into());
+    let file = |_: &Path| Err(std::io::ErrorKind::PermissionDenied.into());
     let outside = Outside { variable: &variable, file: &file };
     let document = Document::parse(PathBuf::from("d.toml"), text, &outside);
     read(document.root());
@@ -110,7 +110,7 @@ fn shares_sizes_and_words() {
 
 /// Reads files `a.toml` and `b.toml`, the second on top of the first.
 fn merged(texts: [&str; 2], read: impl FnOnce(Section<'_>)) -> Vec<String> {
-    let file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+    let file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     let outside = Outside { variable: &|_| None, file: &file };
     let names = ["a.toml", "b.toml"].map(PathBuf::from);
     let document = Document::merged(names.into_iter().zip(texts), &outside);
@@ -170,7 +170,7 @@ fn a_mistake_names_its_own_file() {
 /// Mistakes, warnings and what `token_file` gives, with and without a folder of credentials.
 fn credential(text: &str, folder: Option<&str>, is_run: bool) -> (Vec<String>, Vec<String>, Option<String>) {
     let variable = |name: &str| folder.filter(|_| name == "CREDENTIALS_DIRECTORY").map(str::to_owned);
-    let file = |path: &std::path::Path| match path.to_str() {
+    let file = |path: &Path| match path.to_str() {
         Some("/run/credentials/token") => Ok("hunter2\n".to_owned()),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
@@ -180,7 +180,7 @@ fn credential(text: &str, folder: Option<&str>, is_run: bool) -> (Vec<String>, V
         document = document.without_credentials();
     }
     let secret = document.root().secret("token", "token_file").map(|secret| secret.expose().to_owned());
-    document.remark_open_secrets(|path| Some(format!("is in {}", path.display())));
+    document.remark_open_secrets(|_| true);
     let texts = |list: Vec<super::Mistake>| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     let warnings = texts(document.remarks());
     (texts(document.into_mistakes().into_list()), warnings, secret)
@@ -194,7 +194,7 @@ fn a_plain_name_is_a_credential() {
         let found = (found.iter().map(String::as_str).collect(), odd.iter().map(String::as_str).collect());
         assert_eq!((found, token.as_deref()), ((mistakes.to_vec(), warnings.to_vec()), secret));
     };
-    let at = "d.toml:2: token_file: is in /run/credentials/token";
+    let at = "d.toml:2: token_file: is a secret that every user can read; make /run/credentials/token 0640 or 0600";
     check(text, Some("/run/credentials"), true, &[], &[at], Some("hunter2"));
     let none = "d.toml:2: token_file: names a systemd credential, and there are none (CREDENTIALS_DIRECTORY is not set); \
                 expected LoadCredential= in the unit, or a path with a / in it";
@@ -209,7 +209,7 @@ fn a_plain_name_is_a_credential() {
 fn a_fingerprint_tells_what_was_said() {
     let print = |text: &str, site: &str, token: &str| {
         let variable = |name: &str| (name == "SITE").then(|| site.to_owned());
-        let file = |_: &std::path::Path| Ok(token.to_owned());
+        let file = |_: &Path| Ok(token.to_owned());
         let outside = Outside { variable: &variable, file: &file };
         Document::parse(PathBuf::from("d.toml"), text, &outside).root().section("t").fingerprint()
     };
@@ -230,4 +230,28 @@ fn a_fingerprint_tells_what_was_said() {
         print("", "x", "y"),
     ];
     assert!(!others.contains(&one));
+}
+
+#[test]
+fn a_secret_that_all_can_read_is_remarked_on_wherever_it_is_kept() {
+    let text =
+        "a = \"hunter2\"\nb = \"${B}\"\nc_file = \"/open\"\nd_file = \"/closed\"\nopen_file = \"/open\"\n";
+    let variable = |_: &str| Some("hunter2".to_owned());
+    let file = |_: &Path| Ok("hunter2".to_owned());
+    let outside = Outside { variable: &variable, file: &file };
+    let check = |open: &[&str], expected: &[&str]| {
+        let document = Document::parse("d.toml".into(), text, &outside);
+        let root = document.root();
+        for (key, file_key) in [("a", "a_file"), ("b", "b_file"), ("c", "c_file"), ("d", "d_file")] {
+            root.secret(key, file_key);
+        }
+        root.file("open_file");
+        document.remark_open_secrets(|path| open.iter().any(|open| path == Path::new(open)));
+        let found: Vec<_> = document.remarks().iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected);
+        assert!(document.into_mistakes().into_list().is_empty());
+    };
+    check(&[], &[]);
+    check(&["d.toml"], &["d.toml:1: a: is a secret that every user can read; make d.toml 0640 or 0600"]);
+    check(&["/open"], &["d.toml:3: c_file: is a secret that every user can read; make /open 0640 or 0600"]);
 }

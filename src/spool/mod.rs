@@ -25,6 +25,7 @@ pub mod forget;
 mod frame;
 mod ledger;
 mod opening;
+mod private;
 mod quarantine;
 mod ranges;
 mod rate;

@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use super::clocks::Clocks;
+use super::private;
 use super::quarantine::{move_aside, move_back, with_suffix};
 use super::salvage::Damaged;
 use super::store::Store;
@@ -14,12 +15,15 @@ pub(super) fn lock(config: &Config) -> Result<File, SpoolError> {
     let path = with_suffix(&config.path, ".lock");
     let failed = |source| SpoolError::File { path: path.clone(), source };
     if let Some(folder) = config.path.parent() {
-        std::fs::create_dir_all(folder)
+        private::make_folder(folder)
             .map_err(|source| SpoolError::File { path: folder.to_owned(), source })?;
     }
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    let file = private::open(&path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            private::close_to_others(&config.path);
+            Ok(file)
+        }
         Err(std::fs::TryLockError::WouldBlock) => Err(SpoolError::Locked { path: config.path.clone() }),
         Err(std::fs::TryLockError::Error(source)) => Err(SpoolError::File { path, source }),
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::disk::{self, Room};
+use super::private;
 use super::quarantine::with_suffix;
 use super::{Durability, SpoolError};
 
@@ -35,6 +36,8 @@ const PRAGMAS: &str = "
 /// Opens the file for writing, makes it if there is none, migrates it if it is older.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    // Why a file cannot be made, SQLite finds out again.
+    let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     connection.execute_batch(PRAGMAS).map_err(failed)?;

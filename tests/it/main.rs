@@ -72,6 +72,8 @@ mod reload;
 mod replay;
 /// Docker, containerd and Podman beside each other: names, what they may use, one of them away.
 mod runtimes;
+/// What other users of the machine can see of the agent.
+mod security;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
 /// What a service manager hears: readiness, status, signs of life.

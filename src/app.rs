@@ -16,14 +16,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::supervisor::{Common, Supervisor};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Log};
+use crate::config::Config;
 use crate::host::Host;
+use crate::logs;
 use crate::metric::{Tags, Text};
 use crate::orders::{self, Order};
 use crate::pulse::Pulses;
 use crate::self_metrics::ContainerCount;
 use crate::service::{self, Service};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Figures, Spool, SpoolError};
 
 /// Why the agent could not run.
 #[derive(Debug, thiserror::Error)]
@@ -36,20 +37,17 @@ pub enum AppError {
     System(#[from] std::io::Error),
 }
 
-/// Logs as a new configuration says.
-pub type Relog = fn(Log);
-
 /// Nor does a disk.
 const SPOOL_PATIENCE: Duration = Duration::from_secs(10);
 /// A reading that hangs does not hold up the end.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the agent until it is told to stop. `path` is where its configuration is read again.
-pub fn run(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppError> {
+pub fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
     raise_file_limit();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
-    let ended = runtime.block_on(agent(path, config, relog));
+    let ended = runtime.block_on(agent(path, config));
     // A sink that writes to a pipe nobody reads must not keep the agent alive.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended
@@ -72,21 +70,20 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(runtime.block_on(question))
 }
 
-async fn agent(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppError> {
+async fn agent(path: PathBuf, config: Config) -> Result<(), AppError> {
     let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
     let mut signals = Signals::new()?;
     let (_orders, mut asked) = orders::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
-    let names: Vec<_> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
-    let sinks = names.len();
+    let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+    let spool_path = config.spool.path.display().to_string();
     let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id(&host), names, clock.clone())?;
     let guard = service::guard(service.clone(), pulses.clone(), spool.clone(), count.clone());
-    let common =
-        Common { path, relog, host, spool: spool.clone(), clock, service: service.clone(), pulses, count };
+    let common = Common { path, host, spool: spool.clone(), clock, service: service.clone(), pulses, count };
     let (mut supervisor, sampler) = Supervisor::start(config, common);
     let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), sinks, "dunlin runs");
+    tracing::info!(spool = %spool_path, rows_waiting = waiting(&spool.figures()), "dunlin runs");
     service.ready();
     let guard = tokio::spawn(guard);
 
@@ -114,15 +111,27 @@ async fn agent(path: PathBuf, config: Config, relog: Relog) -> Result<(), AppErr
         tracing::warn!("a reading hangs; stopping without it");
     }
     supervisor.finish().await;
+    let end = spool.clone();
     let kept = tokio::task::spawn_blocking(move || {
-        spool.stop();
+        end.stop();
         spool_thread.join()
     });
     if tokio::time::timeout(SPOOL_PATIENCE, kept).await.is_err() {
         tracing::error!("the spool's disk hangs; stopping without it");
     }
-    tracing::info!("dunlin has stopped; what was not delivered is in the spool");
+    logs::finish();
+    tracing::info!(
+        rows_waiting = waiting(&spool.figures()),
+        "dunlin has stopped; what waits is in the spool"
+    );
     Ok(())
+}
+
+/// How many rows wait, for each sink.
+fn waiting(figures: &Figures) -> String {
+    let waiting: Vec<_> =
+        figures.sinks.iter().map(|sink| format!("{}: {}", sink.name, sink.pending)).collect();
+    waiting.join(", ")
 }
 
 /// Which boot this is; the agent's own /proc knows it too, whatever the root is.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::collectors::{self, Named};
 use crate::containers;
+use crate::logs;
 use crate::metric::Text;
 use crate::sampler;
 use crate::settings::{Document, Mistake, Outside, Section};
@@ -35,7 +36,7 @@ pub struct Config {
     /// `[[sinks.*]]`.
     pub sinks: Vec<Configured>,
     /// `[log]`.
-    pub log: Log,
+    pub log: logs::Config,
     /// The files that it was read from, in the order in which they were put together.
     pub files: Vec<PathBuf>,
     /// What is odd, but no mistake.
@@ -58,37 +59,6 @@ pub struct Agent {
     pub state_dir: PathBuf,
     /// How long a stop may take to send what is still waiting.
     pub flush_timeout: Duration,
-}
-
-/// `[log]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
-    /// What is said.
-    pub level: Level,
-    /// How.
-    pub format: LogFormat,
-}
-
-/// What is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Data is lost, or somebody has to act.
-    Error,
-    /// Odd, but dealt with.
-    Warn,
-    /// What was asked for happened.
-    Info,
-    /// For developers.
-    Debug,
-}
-
-/// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people; coloured on a terminal.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// What a configuration is read for.
@@ -175,22 +145,12 @@ fn from_root(root: Section<'_>) -> Config {
     }
     section.finish();
     let section = root.section("log");
-    let log = log(&section);
+    let log = logs::Config::from_section(&section);
     section.finish();
     root.finish();
     let tags = tags.into_iter().map(|(key, value)| (Text::from(key), Text::from(value))).collect();
     let (files, remarks) = (Vec::new(), Vec::new());
     Config { agent: own, tags, collectors, containers, sampler, spool, sinks, log, files, remarks, tables }
-}
-
-fn log(section: &Section<'_>) -> Log {
-    let levels =
-        [("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
-    let formats = [("auto", LogFormat::Text), ("text", LogFormat::Text), ("json", LogFormat::Json)];
-    Log {
-        level: section.choice("level", Level::Info, &levels),
-        format: section.choice("format", LogFormat::Text, &formats),
-    }
 }
 
 fn absolute(section: &Section<'_>, key: &'static str, default: &str) -> PathBuf {

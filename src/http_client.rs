@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_ENCODING, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
+use crate::secret::redact;
 use crate::settings::Section;
 
 mod authorization;
 mod compression;
 mod named;
+mod secrets;
 mod settings;
 
 pub use compression::{Body, BodyWriter, Compression};
@@ -106,8 +108,9 @@ impl Answer {
     }
 }
 
-/// A server's words as one line of bounded length.
+/// A server's words as one line of bounded length. What it quotes of secrets is left out.
 pub fn one_line(text: &str) -> String {
+    let text = redact(text);
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().filter(|letter| !letter.is_control()).take(300).collect()
 }
@@ -188,13 +191,14 @@ fn reason(error: reqwest::Error) -> String {
     if text.contains("tunnel error") {
         text.push_str(": check the proxy's username and password, and whether it may connect to the server");
     }
-    text
+    redact(&text).into_owned()
 }
 
 /// Reads a table of headers.
 fn headers(section: &Section<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in section.pairs() {
+    for (name, value) in section.secret_pairs() {
+        secrets::remember_header(&name, &value);
         let parsed = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
         if let (Ok(name), Ok(mut value)) = parsed {
             value.set_sensitive(true);

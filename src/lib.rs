@@ -29,6 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http_client;
+pub mod logs;
 pub mod orders;
 pub mod pulse;
 pub mod secret;

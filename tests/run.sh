@@ -45,9 +45,11 @@ need podman runc runc
 need iostat iostat sysstat
 need image update-ca-certificates ca-certificates
 need dbus dbus-daemon dbus-daemon
+need systemd-journald journalctl systemd
 need netns ip iproute2
 need netns socat socat
 if [ "$(id -u)" != 0 ]; then skipped+=(docker netns); fi
+unshare --mount true 2>/dev/null || skipped+=(systemd-journald)
 if [ ! -c /dev/net/tun ]; then skipped+=(netns); fi
 # Small disks, to be full.
 unshare --mount mount -t tmpfs tmpfs /tmp 2>/dev/null || skipped+=(mount)

@@ -110,7 +110,7 @@ impl Senders {
         self.all.clear();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(deadline, all).await.is_err() {
-            tracing::warn!(sinks = self.tasks.len(), "not everything could be sent in time");
+            tracing::info!(sinks = self.tasks.len(), "not everything could be sent in time");
             self.tasks.abort_all();
             while self.tasks.join_next().await.is_some() {}
         }

@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::base_tags;
 use super::feed::Feed;
 use super::said::Said;
 use super::senders::Senders;
-use super::{Relog, base_tags};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::host::Host;
+use crate::logs;
 use crate::metric::Tags;
 use crate::orders::ReloadReport;
 use crate::pulse::Pulses;
@@ -34,7 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Common {
     /// Where the configuration is read again.
     pub(super) path: PathBuf,
-    pub(super) relog: Relog,
     pub(super) host: Host,
     pub(super) spool: Spool,
     pub(super) clock: Arc<dyn Clock>,
@@ -117,7 +117,7 @@ impl Supervisor {
         }
         let mut report = self.said.changes(&new);
         report.warnings = config.remarks.iter().map(ToString::to_string).collect();
-        (self.common.relog)(config.log);
+        logs::start(config.log);
         let base = base_tags(&self.common.host, &config);
         let feed = if self.said.differs(&new, "containers") || base != self.base {
             self.feeds = self.feeds.wrapping_add(1);

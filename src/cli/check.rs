@@ -24,14 +24,18 @@ pub(super) fn check(path: &Path) -> Exit {
 
 /// What a configuration without mistakes comes to.
 fn good(path: &Path, config: &Config) -> String {
-    let sinks = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind));
-    let sinks: Vec<_> = sinks.collect();
-    let mut text = format!("{} is good: delivers to {}\n", path.display(), sinks.join(", "));
+    let mut text = format!("{} is good: delivers to {}\n", path.display(), sinks(config));
     // Writing into memory does not fail.
     for file in config.files.iter().skip(1) {
         let _ = writeln!(text, "  with {} on top", file.display());
     }
     text
+}
+
+/// The sinks, for people.
+pub(super) fn sinks(config: &Config) -> String {
+    let names: Vec<_> = config.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.kind)).collect();
+    names.join(", ")
 }
 
 /// Says all mistakes, one per line.

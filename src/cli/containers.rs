@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use super::check::say_mistakes;
-use super::{Exit, Output, folder, logs, plain, print, print_json};
+use super::{Exit, Output, folder, log_quietly, plain, print, print_json};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -43,7 +43,7 @@ struct Shown {
 
 /// Prints the containers.
 pub(super) fn containers(args: &ContainersArgs) -> Exit {
-    logs::quietly();
+    log_quietly();
     let (config, root) = match args.config.as_deref().map(config::load) {
         Some(Ok(config)) => (config.containers, config.agent.root),
         Some(Err(mistakes)) => return say_mistakes(&mistakes),

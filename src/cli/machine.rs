@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Output, folder, logs, print, print_json};
+use super::{Exit, Output, folder, log_quietly, print, print_json};
 use crate::app;
 use crate::containers::Config;
 use crate::containers::runtime::docker;
@@ -24,7 +24,7 @@ pub(super) struct MachineArgs {
 
 /// Prints the machine.
 pub(super) fn machine(args: &MachineArgs) -> Exit {
-    logs::quietly();
+    log_quietly();
     let host = Host::new(&args.root);
     let mut machine = Machine::read(&host);
     machine.runtimes = runtimes(&host);

@@ -6,7 +6,6 @@
 
 mod check;
 mod containers;
-mod logs;
 mod machine;
 mod metrics;
 mod moment;
@@ -21,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::logs;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub fn main() -> Exit {
             return exit;
         }
     };
-    match cli.command {
+    let exit = match cli.command {
         Command::Run(arg) => run::run(&arg.config),
         Command::Check(arg) => check::check(&arg.config),
         Command::Sample(args) => sample::sample(&args),
@@ -139,7 +140,9 @@ pub fn main() -> Exit {
         Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Spool(command) => spool::spool(&command),
-    }
+    };
+    logs::finish();
+    exit
 }
 
 /// Prints a result. A reader that went away (`| head`) is no failure.
@@ -153,11 +156,19 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// Says what went wrong, to the person at the terminal.
+/// Says what went wrong, to the person at the terminal or to the journal.
 fn complain(exit: Exit, message: &str) -> Exit {
+    let text = format!("dunlin: {message}");
+    // In the journal every line is an entry, which begins with its priority: error.
+    let text = if logs::leads_to_journal() { format!("<3>{}", text.replace('\n', "\n<3>")) } else { text };
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "dunlin: {message}");
+    let _ = writeln!(io::stderr(), "{text}");
     exit
+}
+
+/// Begins to log for a command that prints and ends: only what needs a person.
+fn log_quietly() {
+    logs::start(logs::Config { level: logs::Level::Warn, format: logs::Format::Auto });
 }
 
 /// Text of which a terminal does no more than show it.

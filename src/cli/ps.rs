@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use self::process::{Facts, Listed};
 use super::check::say_mistakes;
 use super::containers::{every_label, named};
-use super::{Exit, Output, complain, folder, logs, plain, print, print_json};
+use super::{Exit, Output, complain, folder, log_quietly, plain, print, print_json};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::containers::{Config, ContainerId, members};
@@ -52,7 +52,7 @@ enum Sort {
 
 /// Prints the processes.
 pub(super) fn ps(args: &PsArgs) -> Exit {
-    logs::quietly();
+    log_quietly();
     let (config, root) = match args.config.as_deref().map(config::load) {
         Some(Ok(config)) => (config.containers, config.agent.root),
         Some(Err(mistakes)) => return say_mistakes(&mistakes),

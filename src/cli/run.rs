@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::check::say_mistakes;
-use super::{Exit, complain, logs};
+use super::check::{self, say_mistakes};
+use super::{Exit, complain};
 use crate::app::{self, AppError};
 use crate::config;
+use crate::logs;
 use crate::service::Service;
 use crate::spool::SpoolError;
 
@@ -21,10 +22,16 @@ pub(super) fn run(path: &Path) -> Exit {
         }
     };
     logs::start(config.log);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %path.display(),
+        sinks = check::sinks(&config),
+        "dunlin starts"
+    );
     for remark in &config.remarks {
         tracing::warn!("{remark}");
     }
-    let ended = app::run(path.to_owned(), config, logs::start);
+    let ended = app::run(path.to_owned(), config);
     if let Err(error) = &ended {
         Service::from_env().status(&format!("could not start: {error}"));
     }

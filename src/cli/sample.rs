@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::containers::known_containers;
-use super::{Exit, complain, folder, logs};
+use super::{Exit, complain, folder, log_quietly};
 use crate::clock::{Clock, SystemClock};
 use crate::collectors::{self, Named, Outcome};
 use crate::containers::Containers;
@@ -48,7 +48,7 @@ const CONTAINERS: &str = "containers";
 
 /// Reads and prints.
 pub(super) fn sample(args: &SampleArgs) -> Exit {
-    logs::quietly();
+    log_quietly();
     let wanted = |name: &str| args.collector.is_empty() || args.collector.iter().any(|own| own == name);
     let known =
         |name: &str| name == CONTAINERS || collectors::REGISTRY.iter().any(|entry| entry.name == name);

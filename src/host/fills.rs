@@ -75,7 +75,7 @@ impl Fills {
         }
         while !awaited.is_empty() && self.wait(&mut found, &mut awaited) {}
         for path in self.open.difference(&self.slow) {
-            tracing::error!(path, "this filesystem does not answer; the others are read without it");
+            tracing::warn!(path, "this filesystem does not answer; the others are read without it");
         }
         self.slow.extend(self.open.iter().cloned());
         found

@@ -3,6 +3,7 @@
 use reqwest::header::HeaderValue;
 
 use super::HttpConfig;
+use super::secrets::remember_pair;
 use crate::encode::base64;
 use crate::secret::Secret;
 use crate::settings::Section;
@@ -24,6 +25,7 @@ impl HttpConfig {
             (Some(token), None) => format!("{scheme} {}", token.expose()),
             (None, Some(username)) => {
                 let password = password.unwrap_or_else(|| Secret::new(""));
+                remember_pair(&username, password.expose());
                 let pair = format!("{username}:{}", password.expose());
                 format!("Basic {}", base64::encode(pair.as_bytes()))
             }

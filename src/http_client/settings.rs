@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::named::Named;
+use super::secrets::{remember_environment, remember_url};
 use super::{Compression, HttpClient, headers};
 use crate::settings::Section;
 
@@ -39,7 +40,9 @@ impl HttpConfig {
         let own = section.section("headers");
         let headers = headers(&own);
         let mut settings = ClientSettings { timeout, ..ClientSettings::default() };
-        let proxy = section.optional_text("proxy");
+        let proxy = section.secret_text("proxy");
+        urls.iter().chain(&proxy).for_each(|url| remember_url(url));
+        remember_environment();
         let speaks_tls = urls.iter().chain(&proxy).any(|url| url.starts_with("https:"));
         if let Some(proxy) = proxy {
             settings.proxy = reqwest::Proxy::all(&proxy).ok();

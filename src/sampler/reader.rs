@@ -171,7 +171,10 @@ impl Reader {
                     if let Some(slot) = shared.slots.get_mut(at) {
                         slot.counts.stuck = slot.counts.stuck.saturating_add(1);
                         slot.state = State::Stuck;
-                        tracing::error!(part = slot.name, "a reading hangs; it is skipped until it returns");
+                        tracing::warn!(
+                            collector = slot.name,
+                            "a reading hangs; it is skipped until it returns"
+                        );
                     }
                     return Some(at);
                 }
@@ -185,7 +188,7 @@ impl Reader {
         shared.generation = shared.generation.wrapping_add(1);
         let at = shared.current.take().map_or(start, |(at, _)| at);
         if let Some(slot) = shared.slots.get(at) {
-            tracing::error!(part = slot.name, "a reading ended in a defect; it is not read any more");
+            tracing::error!(collector = slot.name, "a reading ended in a defect; it is not read any more");
         }
         at
     }
@@ -257,7 +260,7 @@ impl Worker {
                     slot.counts.failed = slot.counts.failed.saturating_add(u64::from(outcome.is_err()));
                 }
             } else {
-                tracing::info!(part = slot.name, "a reading that hung has returned");
+                tracing::info!(collector = slot.name, "a reading that hung has returned");
                 slot.state = State::New;
             }
         }
@@ -279,19 +282,19 @@ impl Slot {
             Ok(Outcome::Read) => {
                 self.state = State::Well;
                 if before == State::Failing {
-                    tracing::info!(part = self.name, "can be read again");
+                    tracing::info!(collector = self.name, "can be read again");
                 }
             }
             Ok(Outcome::Nothing(reason)) => {
                 self.state = State::Nothing;
                 if before != State::Nothing {
-                    tracing::info!(part = self.name, reason, "nothing to read on this machine");
+                    tracing::info!(collector = self.name, reason, "nothing to read on this machine");
                 }
             }
             Err(error) => {
                 self.state = State::Failing;
                 if before != State::Failing {
-                    tracing::warn!(part = self.name, %error, "cannot be read");
+                    tracing::warn!(collector = self.name, %error, "cannot be read");
                 }
             }
         }

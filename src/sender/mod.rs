@@ -343,17 +343,19 @@ impl Sender {
     fn note_answer(&mut self) {
         self.backoff.reset();
         if std::mem::replace(&mut self.state, State::Well) == State::InTrouble {
-            self.voice.well_again();
+            let figures = self.spool.figures();
+            let own = figures.sinks.iter().find(|sink| sink.name == self.sink.name);
+            let waiting = own.map(|sink| sink.pending).unwrap_or_default();
+            self.voice.well_again(self.clock.monotonic(), waiting);
             self.spool.note_trouble(&self.sink.name, None, None);
         }
     }
 
     /// Waits until the next attempt is due.
     async fn wait_out(&mut self, reason: &str, wait: WaitFor) {
+        self.state = State::InTrouble;
+        self.voice.trouble(reason, wait.denied, self.clock.monotonic());
         let delay = self.backoff.next(wait.into(), fastrand::f64());
-        if std::mem::replace(&mut self.state, State::InTrouble) != State::InTrouble {
-            self.voice.trouble(reason, self.clock.monotonic());
-        }
         self.behind = true;
         let next = self.clock.now().plus(delay);
         self.pulse.turn(delay);

@@ -1,5 +1,5 @@
-//! What a sender says in the log: changes of state and not each attempt, one line a claim for rows that are
-//! lost, and trouble that comes and goes at most once a minute.
+//! What a sender says in the log: changes of state and not each attempt, and one line a claim for rows that
+//! are lost. A sink that comes and goes is summed up by the log itself.
 
 use std::time::Duration;
 
@@ -8,17 +8,24 @@ use super::settle::Tally;
 use crate::metric::Monotonic;
 use crate::spool::SpoolError;
 
-/// Trouble within this time after the last one is not told again.
-const QUIET: Duration = Duration::from_secs(60);
+/// Of what lasts longer nobody wants to know the milliseconds.
+const EXACT: Duration = Duration::from_secs(10);
 
 /// What was said last.
 #[derive(Debug, Default)]
 pub(super) struct Voice {
     sink: String,
-    /// When trouble was told last, and whether it still stands.
-    told: Option<Monotonic>,
-    stands: bool,
+    trouble: Option<Trouble>,
     spool_fails: bool,
+}
+
+/// Trouble that stands.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    since: Monotonic,
+    attempts: u64,
+    /// Whether a person has to mend something.
+    denied: bool,
 }
 
 impl Voice {
@@ -26,21 +33,39 @@ impl Voice {
         Self { sink: sink.to_owned(), ..Self::default() }
     }
 
-    /// The sink does not take rows.
-    pub(super) fn trouble(&mut self, reason: &str, now: Monotonic) {
-        if self.told.is_none_or(|then| now.since(then) >= QUIET) {
-            (self.told, self.stands) = (Some(now), true);
-            tracing::warn!(sink = self.sink, reason, "cannot deliver; rows are kept and tried again");
+    /// An attempt has failed. That is told when it is the first, or the first that a person has to mend.
+    pub(super) fn trouble(&mut self, reason: &str, denied: bool, now: Monotonic) {
+        let begun = Trouble { since: now, attempts: 0, denied: false };
+        let is_first = self.trouble.is_none();
+        let trouble = self.trouble.get_or_insert(begun);
+        trouble.attempts = trouble.attempts.saturating_add(1);
+        let must_be_mended = denied && !trouble.denied;
+        trouble.denied |= denied;
+        let sink = &self.sink;
+        if must_be_mended {
+            tracing::error!(
+                sink,
+                reason,
+                "cannot deliver until this is mended; rows are kept and tried again"
+            );
+        } else if is_first {
+            tracing::warn!(sink, reason, "cannot deliver; rows are kept and tried again");
         } else {
-            tracing::debug!(sink = self.sink, reason, "cannot deliver again");
+            tracing::debug!(sink, reason, "cannot deliver yet");
         }
     }
 
-    /// It takes them again.
-    pub(super) fn well_again(&mut self) {
-        if std::mem::take(&mut self.stands) {
-            tracing::info!(sink = self.sink, "delivering again");
-        }
+    /// It takes rows again; so many wait.
+    pub(super) fn well_again(&mut self, now: Monotonic, rows_waiting: u64) {
+        let Some(Trouble { since, attempts, .. }) = self.trouble.take() else { return };
+        let after = humantime::format_duration(rounded(now.since(since)));
+        tracing::info!(
+            sink = self.sink,
+            %after,
+            failed_attempts = attempts,
+            rows_waiting,
+            "delivering again"
+        );
     }
 
     /// It wants nothing more.
@@ -80,5 +105,15 @@ impl Voice {
                 "frames in the spool are damaged; rows are lost"
             );
         }
+    }
+}
+
+/// As exact as a person reads it.
+fn rounded(span: Duration) -> Duration {
+    let seconds = Duration::from_secs(span.as_secs());
+    if seconds >= EXACT {
+        seconds
+    } else {
+        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
     }
 }

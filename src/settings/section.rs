@@ -1,5 +1,7 @@
 //! One table of the file, and its typed getters.
 
+mod secrets;
+
 use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -10,8 +12,6 @@ use toml::de::{DeTable, DeValue};
 use super::document::{Document, Named};
 use super::fingerprint::fingerprint;
 use super::values;
-
-mod secrets;
 
 /// One table. Ask for every key it may have, then call [`Section::finish`].
 pub struct Section<'a> {
@@ -87,12 +87,18 @@ impl<'a> Section<'a> {
 
     /// All pairs of a table whose keys the user chooses.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let Some(table) = self.table else { return Vec::new() };
+        self.pairs_by(|name, value| self.string(name, value))
+    }
+
+    fn pairs_by(
+        &self,
+        read: impl Fn(&str, &Spanned<DeValue<'_>>) -> Option<String>,
+    ) -> Vec<(String, String)> {
         let pair = |(name, value): (&Spanned<toml::de::DeString<'_>>, &Spanned<DeValue<'_>>)| {
             let name = name.get_ref().as_ref();
-            Some((name.to_owned(), self.string(name, value)?))
+            Some((name.to_owned(), read(name, value)?))
         };
-        table.iter().filter_map(pair).collect()
+        self.table.into_iter().flatten().filter_map(pair).collect()
     }
 
     /// True or false.

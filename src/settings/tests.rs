@@ -56,7 +56,7 @@ fn a_mistake_is_one_line_whatever_the_file_holds() {
     assert_eq!(
         found,
         [
-            "d.toml:1: a: names the environment variable Bd.toml:9: c[2J, which is not set",
+            "d.toml:1: a: has a ${} without the name of an environment variable; expected $$ for a dollar sign",
             "d.toml:2: k: is not a known key; did you mean a?",
         ]
     );

@@ -50,7 +50,14 @@ pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> R
             let value = variable(name).filter(|value| default.is_none() || !value.is_empty());
             match value.or_else(|| default.map(str::to_owned)) {
                 Some(value) => out.push_str(&value),
-                None => return Err(format!("names the environment variable {name}, which is not set")),
+                None if is_name(name) => {
+                    return Err(format!("names the environment variable {name}, which is not set"));
+                }
+                None => {
+                    return Err("has a ${} without the name of an environment variable; \
+                                expected $$ for a dollar sign"
+                        .into());
+                }
             }
             rest = after;
         } else {
@@ -60,4 +67,9 @@ pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> R
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Whether this can name a variable. What cannot may be a part of anything, and is not quoted.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }

@@ -85,7 +85,7 @@ impl Clocks {
             self.boots.insert(self.boot_id.clone(), now.boot());
             if let Some(known) = known {
                 let (by, forwards) = (distance(known, now.boot()), now.boot() > known);
-                tracing::warn!(
+                tracing::info!(
                     seconds = by.as_secs(),
                     forwards,
                     "the clock was set; rows that were not sent yet get their right time"

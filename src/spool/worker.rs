@@ -85,6 +85,7 @@ impl Spool {
             knows_sinks: true,
             _lock: lock,
         };
+        worker.note_figures();
         let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
         let thread = thread.map_err(|source| SpoolError::File { path: config.path, source })?;
         Ok((Self { commands, appended, refused, figures }, thread))
@@ -244,6 +245,8 @@ impl Worker {
             let frames = self.waiting.len();
             tracing::error!(frames, "the spool could not be written; frames in memory are lost");
         }
+        // What is left, for whoever tells of the end.
+        self.note_figures();
     }
 
     /// The file stays where it is, whatever the new settings say.
@@ -359,7 +362,7 @@ impl Worker {
         let lost = self.lost;
         if lost > 0 && !self.failing && self.with_store(|store, _| store.count_lost(lost)).is_ok() {
             tracing::error!(
-                samples = lost,
+                rows = lost,
                 "rows were lost: the spool could not be written and memory was full"
             );
             self.lost = 0;

@@ -48,6 +48,8 @@ mod filesystem;
 mod housekeeping;
 /// The agent in a container `FROM scratch`, measuring the machine around it.
 mod image;
+/// What the agent says: to the journal, once where it repeats, and never a secret.
+mod logs;
 /// `dunlin machine` beside the tools that tell the same.
 mod machine;
 /// A host and a container that burns a core arrive in InfluxDB, whole and with the right types.

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pulse", &[]),
     ("clock", &["metric"]),
     ("settings", &["secret"]),
+    ("logs", &["metric", "clock", "secret", "settings"]),
     ("host", &["clock"]),
     ("machine", &["host"]),
     ("encode", &["metric"]),
@@ -60,6 +61,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "host",
             "settings",
             "secret",
+            "logs",
         ],
     ),
 ];

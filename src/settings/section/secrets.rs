@@ -1,17 +1,17 @@
-//! Keys whose values are secrets: read so that no message shows them, and noted with where they stand, since
-//! a file with a secret is not for everybody's eyes.
+//! Values that are secrets, or may hold one: no mistake quotes any part of them, what is a secret for sure is
+//! kept out of everything that is printed from then on, and a file that holds one is not for everybody's eyes.
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::super::document::{Kept, Named};
 use super::Section;
-use crate::secret::Secret;
+use crate::secret::{Secret, remember};
 
 impl Section<'_> {
     /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
     pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.take(key).and_then(|value| self.secret_string(key, value)).map(Secret::new);
+        let inline = self.secret_text(key).map(Secret::new);
         // What comes from the environment is not in the file.
         let is_in_file =
             |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().is_some_and(|text| !text.contains("${"));
@@ -23,6 +23,7 @@ impl Section<'_> {
             self.mistake(file_key, "is empty; expected the secret in it");
         }
         let file = file.map(Secret::new);
+        inline.iter().chain(&file).for_each(|secret| remember(secret.expose()));
         if self.peek(key).is_some() && self.peek(file_key).is_some() {
             self.mistake(key, format!("and {file_key} are both given; expected one of them"));
         }
@@ -41,6 +42,17 @@ impl Section<'_> {
 
     fn keep(&self, key: &str, file: Option<std::path::PathBuf>) {
         self.document.keep(Kept { at: self.peek(key).map(Spanned::span), key: self.full(key), file });
+    }
+
+    /// A text that may be absent, and that may hold a secret.
+    pub fn secret_text(&self, key: &'static str) -> Option<String> {
+        let value = self.take(key)?;
+        self.secret_string(key, value)
+    }
+
+    /// All pairs of a table whose keys the user chooses, and whose values may be secrets.
+    pub fn secret_pairs(&self) -> Vec<(String, String)> {
+        self.pairs_by(|name, value| self.secret_string(name, value))
     }
 
     /// A string whose mistakes are told without any part of it.

@@ -26,6 +26,11 @@ pub(crate) struct FaultServer {
 impl FaultServer {
     /// Starts one; `answer` is given the body of every request, one after the other.
     pub(crate) fn start(mut answer: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+        Self::start_reading_heads(move |_, body| answer(body))
+    }
+
+    /// The same; `answer` is given the head too.
+    pub(crate) fn start_reading_heads(mut answer: impl FnMut(&str, &str) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let exchanges = Arc::new(Mutex::new(Vec::new()));
@@ -47,22 +52,23 @@ impl FaultServer {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &mut impl FnMut(&str) -> Reply) -> io::Result<Exchange> {
+fn serve(mut stream: TcpStream, answer: &mut impl FnMut(&str, &str) -> Reply) -> io::Result<Exchange> {
     let mut bytes = Vec::new();
     let mut part = vec![0; 1 << 16];
     let (head, start) = loop {
         read(&mut stream, &mut part, &mut bytes)?;
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break (String::from_utf8_lossy(&bytes[..end]).to_lowercase(), end + 4);
+            break (String::from_utf8_lossy(&bytes[..end]).into_owned(), end + 4);
         }
     };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let lowercase = head.to_lowercase();
+    let length = lowercase.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let end = start + length.unwrap_or(0);
     while bytes.len() < end {
         read(&mut stream, &mut part, &mut bytes)?;
     }
     let body = String::from_utf8(bytes.split_off(start)).map_err(io::Error::other)?;
-    let (status, text) = answer(&body);
+    let (status, text) = answer(&head, &body);
     let length = text.len();
     write!(stream, "HTTP/1.1 {status} So\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}")?;
     Ok(Exchange { body, status })

@@ -1,10 +1,10 @@
 //! The configuration: gathers what every stage reads from its own tables.
 //!
 //! Nothing is started here and nothing of the network is touched; what is read besides the file are
-//! environment variables and the small files that hold secrets. All mistakes of a file come back
-//! together.
+//! environment variables and the small files that hold secrets. All mistakes come back together.
 
-use std::io::{self, Read};
+mod files;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ use crate::settings::{Document, Mistake, Outside, Section};
 use crate::sinks::{self, Configured};
 use crate::spool;
 
-/// No configuration and no secret is larger.
-const LARGEST_FILE: u64 = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Everything that was said, checked.
@@ -39,7 +37,16 @@ pub struct Config {
     pub sinks: Vec<Configured>,
     /// `[log]`.
     pub log: logs::Config,
+    /// The files that it was read from, in the order in which they were put together.
+    pub files: Vec<PathBuf>,
+    /// What is odd, but no mistake.
+    pub remarks: Vec<Mistake>,
+    /// The tables of the file but for the sinks, each with a fingerprint of what it says.
+    pub tables: Vec<(&'static str, u64)>,
 }
+
+/// Every table but those of sinks.
+const TABLES: [&str; 7] = ["agent", "tags", "collectors", "containers", "housekeeping", "spool", "log"];
 
 /// `[agent]`, but for what the sampler needs.
 #[derive(Debug, Clone)]
@@ -48,31 +55,53 @@ pub struct Agent {
     pub hostname: String,
     /// Where the watched machine's files are.
     pub root: PathBuf,
+    /// Where the spool is, unless `[spool]` says otherwise.
+    pub state_dir: PathBuf,
     /// How long a stop may take to send what is still waiting.
     pub flush_timeout: Duration,
 }
 
-/// Reads the configuration file at `path`.
-pub fn load(path: &Path) -> Result<Config, Vec<Mistake>> {
-    let text = read_small(path).map_err(|error| {
-        let message = format!("cannot be read: {error}; expected a configuration file");
-        vec![Mistake { file: path.to_owned(), line: None, key: String::new(), message }]
-    })?;
-    parse(path, &text).0
+/// What a configuration is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Look,
+    Run,
 }
 
-/// Reads a configuration from text; gives also every key that it may hold.
-fn parse(path: &Path, text: &str) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
+/// Reads the configuration at `path` for somebody who only looks at it.
+pub fn load(path: &Path) -> Result<Config, Vec<Mistake>> {
+    load_for(path, Purpose::Look)
+}
+
+/// Reads the configuration at `path` for the agent, which needs its credentials.
+pub fn load_to_run(path: &Path) -> Result<Config, Vec<Mistake>> {
+    load_for(path, Purpose::Run)
+}
+
+fn load_for(path: &Path, purpose: Purpose) -> Result<Config, Vec<Mistake>> {
+    parse(&files::read_all(path)?, purpose).0
+}
+
+/// Reads a configuration from texts; gives also every key that it may hold.
+fn parse(texts: &[(PathBuf, String)], purpose: Purpose) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
     let variable = |name: &str| std::env::var(name).ok();
-    let outside = Outside { variable: &variable, file: &read_small };
-    let document = Document::parse(path.to_owned(), text, &outside);
-    let config = from_root(document.root());
+    let outside = Outside { variable: &variable, file: &files::read_small };
+    let files = texts.iter().map(|(file, text)| (file.clone(), text.as_str()));
+    let mut document = Document::merged(files, &outside);
+    if purpose == Purpose::Look {
+        document = document.without_credentials();
+    }
+    let mut config = from_root(document.root());
+    document.remark_open_secrets(files::is_open);
     let known = document.known_keys();
+    config.files = texts.iter().map(|(file, _)| file.clone()).collect();
+    config.remarks = document.remarks();
     let mistakes = document.into_mistakes().into_list();
     (if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }, known)
 }
 
 fn from_root(root: Section<'_>) -> Config {
+    let tables = TABLES.iter().map(|name| (*name, root.section(name).fingerprint())).collect();
     let agent = root.section("agent");
     let housekeeping = root.section("housekeeping");
     let longest = Duration::from_secs(24 * 3600);
@@ -87,7 +116,8 @@ fn from_root(root: Section<'_>) -> Config {
     housekeeping.finish();
     let own = Agent {
         hostname: agent.text("hostname", ""),
-        root: absolute(&agent, "root", "/"),
+        root: root_folder(&agent),
+        state_dir: state_dir.clone(),
         flush_timeout: agent.duration("flush_timeout", 5 * SECOND, Duration::ZERO..=600 * SECOND),
     };
     agent.finish();
@@ -119,7 +149,8 @@ fn from_root(root: Section<'_>) -> Config {
     section.finish();
     root.finish();
     let tags = tags.into_iter().map(|(key, value)| (Text::from(key), Text::from(value))).collect();
-    Config { agent: own, tags, collectors, containers, sampler, spool, sinks, log }
+    let (files, remarks) = (Vec::new(), Vec::new());
+    Config { agent: own, tags, collectors, containers, sampler, spool, sinks, log, files, remarks, tables }
 }
 
 fn absolute(section: &Section<'_>, key: &'static str, default: &str) -> PathBuf {
@@ -130,14 +161,16 @@ fn absolute(section: &Section<'_>, key: &'static str, default: &str) -> PathBuf 
     path
 }
 
-#[expect(clippy::disallowed_methods, reason = "the configuration is ours, not a file of the watched machine")]
-fn read_small(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let length = std::fs::File::open(path)?.take(LARGEST_FILE.saturating_add(1)).read_to_string(&mut text)?;
-    if length as u64 > LARGEST_FILE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+/// The watched machine's root. It may be mounted later, so that it is missing is no mistake.
+fn root_folder(agent: &Section<'_>) -> PathBuf {
+    let root = absolute(agent, "root", "/");
+    if root.is_absolute() && !files::is_folder(&root) {
+        agent.remark(
+            "root",
+            format!("is no folder ({}); nothing can be measured until it is", root.display()),
+        );
     }
-    Ok(text)
+    root
 }
 
 #[cfg(test)]

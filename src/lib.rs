@@ -30,6 +30,7 @@ pub mod clock;
 pub mod config;
 pub mod http_client;
 pub mod logs;
+pub mod orders;
 pub mod pulse;
 pub mod secret;
 pub mod self_metrics;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    dunlin::secret::forbid_core_dumps();
     dunlin::cli::main().into()
 }

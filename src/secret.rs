@@ -10,6 +10,19 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Keeps secrets out of core dumps: there are none. A limit of 0 still hands a dump to a program that
+/// collects them (`kernel.core_pattern` with a pipe); at 1 the kernel refuses that too, so it is 1 wherever
+/// the system allows so much. Not by being "not dumpable": who is that may not read its own `/proc/self`.
+/// The hard limit stays, so that whoever wants a dump can ask for it (`prlimit --core=unlimited --pid`).
+pub fn forbid_core_dumps() {
+    let limit = getrlimit(Resource::Core);
+    let lowest = limit.maximum.map_or(1, |most| most.min(1));
+    // To lower a limit is always allowed.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(lowest), ..limit });
+}
+
 /// A token, password or key. Every print of it is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -67,6 +67,11 @@ impl ContainerCount {
         self.0.store((count as u64).saturating_add(1), Ordering::Relaxed);
     }
 
+    /// Nobody looks any more.
+    pub fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// How many there are.
     pub fn read(&self) -> Option<u64> {
         self.0.load(Ordering::Relaxed).checked_sub(1)

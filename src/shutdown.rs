@@ -5,6 +5,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, Default)]
 struct Asked {
     stop: bool,
+    leave: bool,
     flushes: u64,
 }
 
@@ -28,6 +29,11 @@ impl Stopper {
         self.0.send_modify(|asked| asked.stop = true);
     }
 
+    /// Asks everybody to stop after what is under way, and to leave the rest to those who come next.
+    pub fn leave(&self) {
+        self.0.send_modify(|asked| (asked.stop, asked.leave) = (true, true));
+    }
+
     /// Asks everybody to send what waits now.
     pub fn flush(&self) {
         self.0.send_modify(|asked| asked.flushes = asked.flushes.wrapping_add(1));
@@ -38,6 +44,11 @@ impl Stop {
     /// Whether it was asked to stop.
     pub fn is_asked(&self) -> bool {
         self.0.borrow().stop
+    }
+
+    /// Whether it was asked to stop without sending what waits.
+    pub fn is_to_leave(&self) -> bool {
+        self.0.borrow().leave
     }
 
     /// Waits until it is asked to stop, or from now on to flush.

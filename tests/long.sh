@@ -9,6 +9,7 @@ model    --lib      model::
 crash    --test=it  crash::        influxd
 network  --test=it  bad_network::  influxd ip socat
 outage   --test=it  outage::       influxd
+reload   --test=it  reload::       influxd
 disk     --test=it  disk_full::
 churn    --test=it  churn::        influxd dockerd
 power    --test=it  power_cut::    cc

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests, in their short forms (tests/long.sh has the long ones). Installs what is missing
-# (Debian packages, as root; Etsy's statsd from npm, into a cache folder), so that the real servers are
-# there. What a machine cannot have is said at the end; with CI=true it is a failure.
+# (Debian packages, as root; Etsy's statsd from npm and cargo-deny from crates.io, into a cache folder), so
+# that the real servers are there. What a machine cannot have is said at the end; with CI=true it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,6 +64,14 @@ export DUNLIN_TEST_STATSD=$cache/node_modules/statsd
 if [ ! -e "$DUNLIN_TEST_STATSD/stats.js" ]; then
   npm install --silent --ignore-scripts --omit=optional --prefix "$cache" statsd@0.9.0 || skipped+=(etsy-statsd)
 fi
+# Unoptimised it builds in half the time and checks in a second all the same.
+deny_version=0.20.2
+if ! cargo deny --version 2>/dev/null | grep -qx "cargo-deny $deny_version"; then
+  PATH=$cache/bin:$PATH
+  [ -x "$cache/bin/cargo-deny" ] && cargo deny --version | grep -qx "cargo-deny $deny_version" ||
+    cargo install --quiet --locked --debug --force --root "$cache" --version $deny_version cargo-deny ||
+    skipped+=(cargo-deny)
+fi
 
 if [ ${#skipped[@]} -gt 0 ]; then
   DUNLIN_TEST_SKIP=$(IFS=,; echo "${skipped[*]}")
@@ -92,6 +100,15 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 for script in tests/*.sh tests/vm/*.sh config/image/build.sh config/package/*.sh .ci/run; do bash -n "$script"; done
 step cargo fmt --check
 step cargo clippy --all-targets --locked -- -D warnings
+if ! printf '%s\n' "${skipped[@]}" | grep -qx cargo-deny; then
+  step cargo deny --locked check licenses bans sources
+  if timeout 60 cargo deny --locked fetch db >/dev/null 2>&1; then
+    step cargo deny --locked --offline check advisories ||
+      echo "ADVISORIES: look at the above; deny.toml is where one is answered." >&2
+  else
+    echo "ADVISORIES NOT CHECKED: their database at github.com cannot be reached from here." >&2
+  fi
+fi
 # The same cases of every property each time; what only chance finds is for tests/long.sh.
 export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-20261124}
 step cargo test --locked --lib

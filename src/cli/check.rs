@@ -2,7 +2,8 @@
 
 mod local;
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{ConfigArg, Exit, complain, log_quietly, plain, print};
 use crate::app;
-use crate::config;
+use crate::config::{self, Config};
 use crate::settings::Mistake;
 use crate::sinks::{Configured, Finding, Probe};
 
@@ -39,7 +40,11 @@ pub(super) fn check(args: &CheckArgs) -> Exit {
         Ok(config) => config,
         Err(mistakes) => return say_mistakes(&mistakes),
     };
-    let good = good(path, &config.sinks);
+    for remark in &config.remarks {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "warning: {remark}");
+    }
+    let good = good(path, &config);
     if !args.connect {
         return print(&good);
     }
@@ -66,8 +71,14 @@ pub(super) fn check(args: &CheckArgs) -> Exit {
     }
 }
 
-fn good(path: &Path, sinks: &[Configured]) -> String {
-    format!("{} is good: delivers to {}\n", path.display(), names(sinks))
+/// What a configuration without mistakes comes to.
+fn good(path: &Path, config: &Config) -> String {
+    let mut text = format!("{} is good: delivers to {}\n", path.display(), names(&config.sinks));
+    // Writing into memory does not fail.
+    for file in config.files.iter().skip(1) {
+        let _ = writeln!(text, "  with {} on top", file.display());
+    }
+    text
 }
 
 /// A sink and its answers.

@@ -77,7 +77,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the agent until it is told to stop (SIGTERM). SIGUSR1 sends what waits at once.
+    /// Runs the agent until it is told to stop (SIGTERM). SIGUSR1 sends what waits at once, SIGHUP has the
+    /// configuration read again and followed without a stop.
     #[command(after_help = "Example:\n  dunlin run --config /etc/dunlin/dunlin.toml")]
     Run(ConfigArg),
     /// Names every mistake in a configuration, with its line. Exits with 78 if there is one.

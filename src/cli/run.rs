@@ -12,7 +12,7 @@ use crate::spool::SpoolError;
 
 /// Runs the agent.
 pub(super) fn run(path: &Path) -> Exit {
-    let config = match config::load(path) {
+    let config = match config::load_to_run(path) {
         Ok(config) => config,
         Err(mistakes) => {
             if let Some(first) = mistakes.first() {
@@ -28,8 +28,11 @@ pub(super) fn run(path: &Path) -> Exit {
         sinks = check::names(&config.sinks),
         "dunlin starts"
     );
+    for remark in &config.remarks {
+        tracing::warn!("{remark}");
+    }
     rights::say_missing(&config);
-    let ended = app::run(config);
+    let ended = app::run(path.to_owned(), config);
     if let Err(error) = &ended {
         Service::from_env().status(&format!("could not start: {error}"));
     }

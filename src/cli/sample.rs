@@ -96,7 +96,7 @@ fn read_and_print(
 ) -> Exit {
     let (time, at) = (SystemClock.now(), SystemClock.monotonic());
     let mut rows = Rows::new(time, base.clone());
-    for Named { name, collector } in all {
+    for Named { name, collector, .. } in all {
         let before = rows.len();
         match collector.collect(host, at, &mut rows) {
             Ok(Outcome::Read) => {}

@@ -1,6 +1,7 @@
 //! `dunlin spool`: looks into a spool and repairs it, also while the agent writes it.
 
 mod export;
+mod forget;
 mod rejected;
 mod replay;
 mod status;
@@ -41,6 +42,10 @@ pub(super) enum SpoolCommand {
         after_help = "Examples:\n  dunlin spool export --since 2h > rows.txt\n  dunlin spool export --sink central --format ndjson | gzip > backlog.gz"
     )]
     Export(export::ExportArgs),
+    /// Forgets a sink that is not configured any more, with its backlog, which is kept otherwise until it
+    /// is too old.
+    #[command(after_help = "Example:\n  dunlin spool drop oldcentral")]
+    Drop(forget::DropArgs),
     /// Looks whether the file, every frame in it and the books are sound.
     #[command(after_help = "Example:\n  dunlin spool verify --path /mnt/rescued/spool.db")]
     Verify(verify::VerifyArgs),
@@ -103,12 +108,15 @@ pub(super) fn spool(command: &SpoolCommand) -> Exit {
         SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected::rejected(&path, args)),
         SpoolCommand::Replay(args) => args.place.path().map(|path| replay::replay(&path, args)),
         SpoolCommand::Export(args) => args.place.path().map(|path| export::export(&path, args)),
+        SpoolCommand::Drop(args) => args.place.path().map(|path| forget::drop_sink(&path, args)),
         SpoolCommand::Verify(args) => args.place.path().map(|path| verify::verify(&path)),
     };
     match done {
         Ok(Ok(exit)) | Err(exit) => exit,
         Ok(Err(error @ SpoolError::Missing { .. })) => complain(Exit::Unavailable, &error.to_string()),
-        Ok(Err(error @ SpoolError::UnknownSink { .. })) => complain(Exit::Usage, &error.to_string()),
+        Ok(Err(error @ (SpoolError::UnknownSink { .. } | SpoolError::Active { .. }))) => {
+            complain(Exit::Usage, &error.to_string())
+        }
         Ok(Err(error)) => complain(Exit::Io, &error.to_string()),
     }
 }

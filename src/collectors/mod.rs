@@ -125,6 +125,8 @@ registry! {
 pub struct Named {
     /// Its name in the registry.
     pub name: &'static str,
+    /// Of its settings: with the same ones it need not begin anew.
+    pub fingerprint: u64,
     /// It.
     pub collector: Box<dyn Collector>,
 }
@@ -142,10 +144,11 @@ pub fn from_section(section: &Section<'_>) -> Vec<Named> {
     for entry in REGISTRY {
         // Made even if it is off: its settings are looked at all the same.
         let own = section.section(entry.name);
+        let fingerprint = own.fingerprint();
         let collector = (entry.make)(&own);
         own.finish();
         if is_on(entry) {
-            all.push(Named { name: entry.name, collector });
+            all.push(Named { name: entry.name, fingerprint, collector });
         }
     }
     all

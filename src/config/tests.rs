@@ -1,10 +1,11 @@
 //! What must hold of `config`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{load, parse};
+use super::{Config, Purpose, load, parse};
 use crate::collectors::REGISTRY;
+use crate::settings::Mistake;
 
 const SAMPLE: &str = include_str!("../../config/dunlin.toml");
 
@@ -19,8 +20,12 @@ fn uncommented() -> String {
     SAMPLE.lines().map(line).filter(kept).collect::<Vec<_>>().join("\n")
 }
 
+fn read(text: &str) -> (Result<Config, Vec<Mistake>>, Vec<String>) {
+    parse(&[(PathBuf::from("d.toml"), text.to_owned())], Purpose::Run)
+}
+
 fn messages(text: &str) -> Vec<String> {
-    match parse(Path::new("d.toml"), text).0 {
+    match read(text).0 {
         Ok(_) => Vec::new(),
         Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
     }
@@ -36,7 +41,7 @@ fn the_shipped_files_are_valid() {
 
 #[test]
 fn the_sample_has_every_key() {
-    let (_, known) = parse(Path::new("d.toml"), &uncommented());
+    let (_, known) = read(&uncommented());
     let mut table = String::new();
     let mut found = BTreeSet::new();
     for line in SAMPLE.lines().map(|line| line.trim_start_matches("# ")) {
@@ -57,7 +62,7 @@ fn the_sample_has_every_key() {
 
 #[test]
 fn a_commented_default_is_the_default() {
-    let of = |text: &str| match parse(Path::new("d.toml"), text).0 {
+    let of = |text: &str| match read(text).0 {
         Ok(config) => format!(
             "{:?} {:?} {:?} {:?} {:?}",
             config.agent, config.sampler, config.spool, config.log, config.containers

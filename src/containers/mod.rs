@@ -250,9 +250,9 @@ impl Containers {
         let activity = target.read(&self.host, time, at, self.system.clone(), !is_shared)?;
         if let Some(filesystems) = &self.filesystems
             && filesystems.seeks(id)
-            && let Some(pid) = target.process(&self.host)
+            && let Some(process) = target.open_process(&self.host)
         {
-            filesystems.follow(id, pid);
+            filesystems.follow(id, process);
         }
         if let Some(counted) = target.count_ooms() {
             self.chronicle.counted(id, time, counted);

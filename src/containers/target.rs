@@ -18,6 +18,7 @@ use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use super::runtime::Want;
 use super::spec::{self, Spec};
+use crate::host::process::Process;
 use crate::host::{Host, Network};
 use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
@@ -352,12 +353,17 @@ impl Target {
         self.pid.or_else(|| self.cgroup.as_mut()?.reader.first_pid(host))
     }
 
+    /// A process of it, for as long as that is there: its number may be given to another at any time.
+    pub(super) fn open_process(&mut self, host: &Host) -> Option<Process> {
+        let process = Process::open(host, self.process(host)?).ok()?;
+        let mut buffer = Vec::new();
+        self.is_in(process.cgroups(&mut buffer)?).then_some(process)
+    }
+
     /// Whether a process is in this container, by its `/proc/PID/cgroup`.
     fn is_in(&self, cgroup_file: &str) -> bool {
-        match &self.cgroup {
-            Some(cgroup) if !self.id.is_full() => lies_in(cgroup_file, &cgroup.path),
-            _ => cgroup_file.contains(self.id.as_str()),
-        }
+        let names_it = self.id.is_full() && cgroup_file.contains(self.id.as_str());
+        names_it || self.cgroup.as_ref().is_some_and(|cgroup| lies_in(cgroup_file, &cgroup.path))
     }
 
     /// Whether its network is not its own, and so is not reported for it. Where the runtime did not say,

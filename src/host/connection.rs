@@ -8,18 +8,47 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{Host, HostError};
+use crate::clock::{Clock, SystemClock};
+
+/// A service that goes on answering a byte at a time has so many times the longest silence in all.
+const SILENCES: u32 = 5;
+
+/// How long the other side is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// At once.
+    silence: Duration,
+    /// In all: a moment of the monotonic clock.
+    end: Duration,
+}
+
+impl Patience {
+    fn begin(silence: Duration) -> Self {
+        let end = SystemClock.monotonic().0.saturating_add(silence.saturating_mul(SILENCES));
+        Self { silence, end }
+    }
+
+    /// How long the next byte may take.
+    fn left(self) -> io::Result<Option<Duration>> {
+        match self.end.checked_sub(SystemClock.monotonic().0) {
+            None | Some(Duration::ZERO) => Err(io::ErrorKind::WouldBlock.into()),
+            Some(left) => Ok(Some(left.min(self.silence))),
+        }
+    }
+}
 
 /// A connection to a service of the machine.
 #[derive(Debug)]
 pub(super) enum Connection {
-    Socket(UnixStream),
+    Socket(UnixStream, Patience),
     /// What the service said, on a captured machine.
     #[cfg(any(test, fuzzing))]
     Recorded(std::fs::File),
 }
 
 impl Host {
-    /// Connects to the socket at `path`; no silence of the other side is waited for longer than `patience`.
+    /// Connects to the socket at `path`; no silence of the other side is waited for longer than `patience`, and all
+    /// that it says no longer than five times that.
     pub(super) fn connect(
         &self,
         path: impl AsRef<Path>,
@@ -32,12 +61,9 @@ impl Host {
             return opened.map(Connection::Recorded).map_err(|source| HostError { path: full, source });
         }
         let full = self.real_path(path)?;
-        let connected = connected(&full).and_then(|stream| {
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
-            Ok(Connection::Socket(stream))
-        });
-        connected.map_err(|source| HostError { path: full, source })
+        connected(&full)
+            .map(|stream| Connection::Socket(stream, Patience::begin(patience)))
+            .map_err(|source| HostError { path: full, source })
     }
 
     #[cfg(test)]
@@ -66,7 +92,10 @@ fn connected(path: &Path) -> io::Result<UnixStream> {
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Socket(stream) => stream.read(buffer),
+            Self::Socket(stream, patience) => {
+                stream.set_read_timeout(patience.left()?)?;
+                stream.read(buffer)
+            }
             #[cfg(any(test, fuzzing))]
             Self::Recorded(file) => file.read(buffer),
         }
@@ -76,7 +105,10 @@ impl Read for Connection {
 impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Socket(stream) => stream.write(bytes),
+            Self::Socket(stream, patience) => {
+                stream.set_write_timeout(patience.left()?)?;
+                stream.write(bytes)
+            }
             #[cfg(any(test, fuzzing))]
             Self::Recorded(_) => Ok(bytes.len()),
         }
@@ -89,12 +121,34 @@ impl Write for Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::io::{self, Read, Write};
+    use std::os::unix::net::UnixListener;
     use std::time::Duration;
 
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
     use super::Host;
+
+    /// A service that never falls silent, and never comes to an end, has its time and no more.
+    #[test]
+    fn a_service_that_drips_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = UnixListener::bind(folder.path().join("bus")).unwrap();
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = service.accept().unwrap();
+            while stream.write_all(b"x").is_ok() {}
+        });
+        let mut connection = Host::new(folder.path()).connect("/bus", Duration::from_millis(40)).unwrap();
+        let mut byte = [0];
+        let error = loop {
+            if let Err(error) = connection.read_exact(&mut byte) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(connection);
+        dripping.join().unwrap();
+    }
 
     /// A service that accepts nobody is an error once its queue is full, and no wait.
     #[test]

@@ -4,14 +4,14 @@
 //! process that has ended is empty, also when its number was given to another one.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 
-use super::{FIRST_READ, Host, HostError, LAST_PIECE, large};
+use super::{FIRST_READ, Fill, Host, HostError, LARGEST_FILE, LAST_PIECE, large, too_large};
 
 /// The directory.
 #[derive(Debug)]
@@ -49,6 +49,38 @@ impl Directory {
         }
         buffer.truncate(most);
         Ok(buffer)
+    }
+
+    /// Reads a file in it to its end, however short its pieces are, if it is not too large. A link is not followed.
+    pub fn read_whole(&self, name: &str) -> Result<Vec<u8>, HostError> {
+        let mut bytes = Vec::new();
+        let file = self.open(name, OFlags::RDONLY)?;
+        let length = file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes);
+        match length.map_err(|source| self.error(name, source))? {
+            length if length > LARGEST_FILE => Err(self.error(name, too_large(LARGEST_FILE as u64))),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// A directory in it; one that a link of the kernel's leads to (`root` of a process).
+    pub fn inner(&self, name: &str) -> Result<Self, HostError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.file, name, flags, Mode::empty()) {
+            Ok(file) => Ok(Self { file: file.into(), path: self.path.join(name) }),
+            Err(error) => Err(self.error(name, error.into())),
+        }
+    }
+
+    /// How full the filesystem is that it is on. It may hang as [`Host::fill`] may.
+    pub fn fill(&self) -> Result<Fill, HostError> {
+        rustix::fs::fstatvfs(&self.file).map(Fill::of).map_err(|error| self.error("", error.into()))
+    }
+
+    /// The number of its inode.
+    pub fn inode(&self) -> Result<u64, HostError> {
+        rustix::fs::fstat(&self.file)
+            .map(|status| status.st_ino)
+            .map_err(|error| self.error("", error.into()))
     }
 
     /// How many entries a directory in it has, as [`Host::entries`] does.
@@ -103,6 +135,11 @@ mod tests {
         let mut buffer = vec![b'y'];
         assert_eq!(directory.read("text", 10_000, &mut buffer).unwrap().len(), 9_000);
         assert_eq!(directory.read("text", 7, &mut buffer).unwrap(), b"xxxxxxx");
+        assert_eq!(directory.read_whole("text").unwrap().len(), 9_000);
+        assert!(directory.read_whole("link").is_err());
+        let inside = directory.inner("inside").unwrap();
+        assert_eq!(inside.inode().unwrap(), host.identity("/new/inside").unwrap().1);
+        assert_eq!(inside.fill().unwrap().total, host.fill("/new").unwrap().total);
         assert_eq!(directory.entries("inside", 2, 2).unwrap(), 2);
         assert!(directory.entries("inside", 2, 1).unwrap_err().is_too_large());
         assert_eq!(directory.link("link").unwrap().to_str(), Some("text"));

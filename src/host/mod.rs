@@ -11,6 +11,7 @@ mod connection;
 pub mod counter;
 mod directory;
 mod fills;
+mod inside;
 mod large;
 pub mod mountinfo;
 mod network;
@@ -26,13 +27,14 @@ pub use self::network::Network;
 pub use self::regular::Stamp;
 pub use self::walk::{Walk, Walked};
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags, StatVfs};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
@@ -88,6 +90,20 @@ pub struct Fill {
     pub inodes: u64,
     /// Inodes not in use.
     pub inodes_free: u64,
+}
+
+impl Fill {
+    #[expect(clippy::needless_pass_by_value, reason = "what was just asked is of no further use")]
+    fn of(found: StatVfs) -> Self {
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Self {
+            total: bytes(found.f_blocks),
+            available: bytes(found.f_bavail),
+            free: bytes(found.f_bfree),
+            inodes: found.f_files,
+            inodes_free: found.f_ffree,
+        }
+    }
 }
 
 /// The machine, by the root of its files.
@@ -220,16 +236,20 @@ impl Host {
     /// Where a symbolic link points, as it is written.
     pub fn link(&self, path: impl AsRef<Path>) -> Result<PathBuf, HostError> {
         let full = self.path(path);
-        #[expect(clippy::disallowed_methods, reason = "this is the place that opens host files")]
-        std::fs::read_link(&full).map_err(|source| HostError { path: full, source })
+        let target = self
+            .open_flags(&full, OFlags::PATH | OFlags::NOFOLLOW)
+            .and_then(|link| Ok(rustix::fs::readlinkat(link, c"", Vec::new())?));
+        match target {
+            Ok(target) => Ok(PathBuf::from(OsStr::from_bytes(target.as_bytes()))),
+            Err(source) => Err(HostError { path: full, source }),
+        }
     }
 
-    /// Inode and device of a file: what tells two namespaces apart.
+    /// Inode and device of a file: what tells one from another.
     pub fn identity(&self, path: impl AsRef<Path>) -> Result<(u64, u64), HostError> {
         let full = self.path(path);
-        #[expect(clippy::disallowed_methods, reason = "this is the place that opens host files")]
-        let metadata = std::fs::metadata(&full);
-        metadata.map(|data| (data.dev(), data.ino())).map_err(|source| HostError { path: full, source })
+        let status = self.open_flags(&full, OFlags::PATH).and_then(|file| Ok(rustix::fs::fstat(file)?));
+        status.map(|status| (status.st_dev, status.st_ino)).map_err(|source| HostError { path: full, source })
     }
 
     /// Whether there is such a file or directory.
@@ -245,16 +265,8 @@ impl Host {
             let known = path.as_ref().to_str().and_then(|path| fills.ask(path));
             return known.ok_or_else(|| HostError { path: full, source: io::ErrorKind::NotFound.into() });
         }
-        let found =
-            rustix::fs::statvfs(&full).map_err(|error| HostError { path: full, source: error.into() })?;
-        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        Ok(Fill {
-            total: bytes(found.f_blocks),
-            available: bytes(found.f_bavail),
-            free: bytes(found.f_bfree),
-            inodes: found.f_files,
-            inodes_free: found.f_ffree,
-        })
+        let found = self.open_flags(&full, OFlags::PATH).and_then(|place| Ok(rustix::fs::fstatvfs(place)?));
+        found.map(Fill::of).map_err(|source| HostError { path: full, source })
     }
 
     fn open_flags(&self, full: &Path, flags: OFlags) -> io::Result<File> {
@@ -262,19 +274,14 @@ impl Host {
         self.vanishing.iter().for_each(|vanishing| vanishing.touch());
         let mut flags = flags | OFlags::CLOEXEC;
         if !flags.contains(OFlags::PATH) {
-            // A pipe that nobody writes to, or a sensor that sleeps, is an error and not a wait.
-            flags |= OFlags::NONBLOCK;
+            // A pipe that nobody writes to, or a sensor that sleeps, is an error and not a wait; a terminal is
+            // not to become ours.
+            flags |= OFlags::NONBLOCK | OFlags::NOCTTY;
         }
-        if self.root != Path::new("/")
+        if !self.is_ours()
             && let Ok(inside) = full.strip_prefix(&self.root)
         {
-            let root = rustix::fs::open(&self.root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-            let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
-            match rustix::fs::openat2(&root, inside, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
-                // openat2 is there since Linux 5.6; before, links are followed as they are.
-                Err(rustix::io::Errno::NOSYS) => {}
-                opened => return Ok(opened?.into()),
-            }
+            return Ok(inside::open(&self.root, inside, flags)?.into());
         }
         Ok(rustix::fs::open(full, flags, Mode::empty())?.into())
     }

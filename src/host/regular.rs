@@ -13,6 +13,10 @@ use rustix::fs::{FileType, OFlags};
 
 use super::{Host, HostError, LARGEST_FILE, too_large};
 
+/// Parsed, a file may take thirty times its length, and a user's is not worth that much memory: three thousand
+/// containers are in such a list.
+const LARGEST_OF_USERS: usize = 2 << 20;
+
 /// What tells a file from its later versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
@@ -61,25 +65,33 @@ impl Host {
         let read = self.open_flags(&full, OFlags::PATH).and_then(|found| {
             let stamp = Stamp::of(&found, owner)?;
             buffer.clear();
-            let length = reopened(&found)?.take(LARGEST_FILE as u64 + 1).read_to_end(buffer)?;
-            if length > LARGEST_FILE { Err(too_large(LARGEST_FILE as u64)) } else { Ok(stamp) }
+            let most = if owner.is_some() { LARGEST_OF_USERS } else { LARGEST_FILE };
+            let length = reopened(&found)?.take(most as u64 + 1).read_to_end(buffer)?;
+            if length > most { Err(too_large(most as u64)) } else { Ok(stamp) }
         });
         read.map_err(|source| HostError { path: full, source })
     }
 }
 
-/// The same file, to be read: not whatever has its name by now.
+/// The same file, to be read: not whatever has its name by now. Who holds a lease on it is not waited for.
 fn reopened(found: &File) -> io::Result<File> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, rustix::fs::Mode::empty())?.into())
+    Ok(rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?
+    .into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{ErrorKind, Read};
     use std::os::unix::fs::symlink;
+    use std::process::Stdio;
 
-    use super::Host;
+    use super::{Host, LARGEST_FILE, LARGEST_OF_USERS};
 
     #[test]
     fn only_regular_files_are_read() {
@@ -109,6 +121,46 @@ mod tests {
         for name in ["/folder", "/pipe", "/outside", "/nothing"] {
             assert!(host.read_regular(name, None, &mut buffer).is_err(), "{name}");
             assert!(host.stamp(name, None).is_err(), "{name}");
+        }
+    }
+
+    /// Whoever owns a file may have the kernel keep its readers waiting, for 45 seconds as it is delivered.
+    #[test]
+    fn who_holds_a_lease_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "text").unwrap();
+        // F_SETLEASE is 1024, F_WRLCK 1; perl is on every Debian.
+        let script = "open(F, '+<', $ARGV[0]) or die; fcntl(F, 1024, 1) or die; $SIG{IO} = 'IGNORE'; \
+                      $| = 1; print qq(held\n); <STDIN>";
+        #[expect(clippy::disallowed_methods, reason = "only another process can hold a lease")]
+        let mut command = std::process::Command::new("perl");
+        command.args(["-e", script]).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = command.spawn().unwrap();
+        let mut said = [0; 5];
+        holder.stdout.take().unwrap().read_exact(&mut said).unwrap();
+        let error = Host::new(folder.path()).read_regular("/file", None, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.source.kind(), ErrorKind::WouldBlock);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+    }
+
+    #[test]
+    fn a_users_file_is_read_up_to_a_smaller_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("file")).unwrap();
+        let own = rustix::process::getuid().as_raw();
+        let host = Host::new(folder.path());
+        for (size, can_be, can_be_users) in [
+            (LARGEST_OF_USERS, true, true),
+            (LARGEST_OF_USERS + 1, true, false),
+            (LARGEST_FILE, true, false),
+            // A file with a hole is as long as it says.
+            (1 << 40, false, false),
+        ] {
+            file.set_len(size as u64).unwrap();
+            let read = |owner| host.read_regular("/file", owner, &mut Vec::new()).is_ok();
+            assert_eq!((read(None), read(Some(own))), (can_be, can_be_users), "{size}");
         }
     }
 

@@ -88,7 +88,7 @@ impl ClientSettings {
                 _ => tls.mistake("ca_file", "holds no certificate; expected PEM"),
             }
         }
-        match (tls.file("cert_file"), tls.file("key_file")) {
+        match (tls.file("cert_file"), tls.secret_file("key_file")) {
             (Some(certificate), Some(key)) => {
                 self.identity = reqwest::Identity::from_pem(format!("{certificate}\n{key}").as_bytes()).ok();
                 if self.identity.is_none() {
@@ -100,6 +100,13 @@ impl ClientSettings {
             (None, None) => {}
         }
         self.insecure = tls.truth("insecure", false);
+        if self.insecure {
+            tls.remark(
+                "insecure",
+                "is true: whoever stands between can read and change all that is sent, tokens and passwords \
+                 too; expected false, with ca_file for a certificate of your own",
+            );
+        }
     }
 
     /// A client of these settings, but for its name.

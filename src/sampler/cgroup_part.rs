@@ -4,24 +4,25 @@
 use std::collections::BTreeMap;
 
 use super::container_part::RESCAN;
-use super::housekeeping::{Housekeeping, Rule};
-use super::part::{Part, Pass};
+use super::housekeeping::Housekeeping;
+use super::part::{Part, Pass, Periods};
 use crate::collectors::{CollectError, Outcome};
 use crate::containers::OtherCgroups;
 use crate::metric::{Monotonic, Rows};
 
+/// Its name in logs and counts.
+pub(super) const CGROUPS: &str = "cgroups";
+
 /// Reads control groups that are no containers.
 pub(super) struct CgroupPart {
     cgroups: OtherCgroups,
-    rule: Rule,
-    longest_power: u32,
     states: BTreeMap<String, Housekeeping>,
     scanned: Option<Monotonic>,
 }
 
 impl CgroupPart {
-    pub(super) fn new(cgroups: OtherCgroups, rule: Rule, longest_power: u32) -> Self {
-        Self { cgroups, rule, longest_power, states: BTreeMap::new(), scanned: None }
+    pub(super) fn new(cgroups: OtherCgroups) -> Self {
+        Self { cgroups, states: BTreeMap::new(), scanned: None }
     }
 
     fn discover(&mut self, at: Monotonic) {
@@ -42,19 +43,16 @@ impl CgroupPart {
 }
 
 impl Part for CgroupPart {
-    fn name(&self) -> &'static str {
-        "cgroups"
-    }
-
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         if pass.between_ticks {
             return Ok(Outcome::Read);
         }
         self.discover(pass.at);
-        let Self { cgroups, rule, longest_power, states, .. } = self;
+        let Self { cgroups, states, .. } = self;
+        let Periods { rule, longest_power } = &pass.periods;
         let mut due = Vec::new();
         for (path, state) in states {
-            let wanted = state.is_due(pass.tick)
+            let wanted = state.is_due(pass.tick, *longest_power)
                 || cgroups.cpu_usage(path).is_some_and(|used| state.woke_up(rule, pass.at, used));
             if wanted {
                 due.push((path, state));

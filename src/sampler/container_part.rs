@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::housekeeping::{Housekeeping, Rule};
-use super::part::{Part, Pass};
+use super::housekeeping::Housekeeping;
+use super::part::{Part, Pass, Periods};
 use crate::collectors::{CollectError, Outcome};
 use crate::containers::runtime::Askers;
 use crate::containers::{Change, ContainerId, Containers, Update};
@@ -15,6 +15,9 @@ use crate::self_metrics::ContainerCount;
 /// How often the cgroup tree is looked through for what inotify did not tell.
 pub(super) const RESCAN: Duration = Duration::from_secs(60);
 
+/// Its name in logs and counts.
+pub(super) const CONTAINERS: &str = "containers";
+
 /// Reads containers, each at its own period.
 pub(super) struct ContainerPart {
     containers: Containers,
@@ -22,8 +25,6 @@ pub(super) struct ContainerPart {
     updates: Receiver<Update>,
     /// Whom they are to be asked about.
     wants: Askers,
-    rule: Rule,
-    longest_power: u32,
     states: HashMap<ContainerId, Housekeeping>,
     scanned: Option<Monotonic>,
     /// Those read so far only while their runtime was still making them.
@@ -32,16 +33,10 @@ pub(super) struct ContainerPart {
 }
 
 impl ContainerPart {
-    pub(super) fn new(
-        containers: Containers,
-        updates: Receiver<Update>,
-        wants: Askers,
-        rule: Rule,
-        longest_power: u32,
-    ) -> Self {
+    pub(super) fn new(containers: Containers, updates: Receiver<Update>, wants: Askers) -> Self {
         let (states, starting) = (HashMap::new(), HashSet::new());
         let count = ContainerCount::default();
-        Self { containers, updates, wants, rule, longest_power, states, scanned: None, starting, count }
+        Self { containers, updates, wants, states, scanned: None, starting, count }
     }
 
     /// Notes how many there are.
@@ -90,10 +85,11 @@ impl ContainerPart {
 
     /// Whose turn it is at a tick: whoever is due, and whoever woke up.
     fn due(&mut self, pass: &Pass) -> Vec<ContainerId> {
+        let Periods { rule, longest_power } = &pass.periods;
         let mut due = Vec::new();
         for (id, state) in &mut self.states {
-            let wanted = state.is_due(pass.tick)
-                || self.containers.cpu_usage(id).is_some_and(|used| state.woke_up(&self.rule, pass.at, used));
+            let wanted = state.is_due(pass.tick, *longest_power)
+                || self.containers.cpu_usage(id).is_some_and(|used| state.woke_up(rule, pass.at, used));
             if wanted {
                 due.push(id.clone());
             }
@@ -104,10 +100,6 @@ impl ContainerPart {
 }
 
 impl Part for ContainerPart {
-    fn name(&self) -> &'static str {
-        "containers"
-    }
-
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         while let Ok(update) = self.updates.try_recv() {
             self.containers.update(update);
@@ -126,10 +118,11 @@ impl Part for ContainerPart {
         if !due.is_empty() {
             self.containers.begin_pass();
         }
+        let Periods { rule, longest_power } = &pass.periods;
         for id in due {
             let activity = self.containers.collect(&id, pass.time, pass.at, rows);
             if let (Some(activity), Some(state)) = (activity, self.states.get_mut(&id)) {
-                state.sampled(&self.rule, self.longest_power, pass.at, activity);
+                state.sampled(rule, *longest_power, pass.at, activity);
             }
         }
         self.containers.release(rows);

@@ -70,9 +70,10 @@ pub(super) struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Whether it is due at this tick, whatever it does.
-    pub(super) fn is_due(&self, tick: Tick) -> bool {
-        is_due(tick, self.power)
+    /// Whether it is due at this tick, whatever it does. Its period was perhaps set while a longer one was
+    /// allowed.
+    pub(super) fn is_due(&self, tick: Tick, longest_power: u32) -> bool {
+        is_due(tick, self.power.min(longest_power))
     }
 
     /// Whether a look at its CPU time shows that it woke up.

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 pub use housekeeping::Rule;
 
 use crate::clock::Clock;
@@ -28,10 +30,10 @@ use crate::metric::{Moment, Rows, Sample, Tags, catalogue};
 use crate::pulse::Pulse;
 use crate::self_metrics::{self, AgentCounts, ContainerCount, Requests};
 use crate::spool::{Frame, Spool};
-use cgroup_part::CgroupPart;
-use container_part::ContainerPart;
-use part::{HostPart, Part, Pass};
-use reader::Reader;
+use cgroup_part::{CGROUPS, CgroupPart};
+use container_part::{CONTAINERS, ContainerPart};
+use part::{HostPart, Part, Pass, Periods};
+use reader::{Planned, Reader};
 use schedule::{largest_power, missed, tick_at, until_next};
 
 /// When to read.
@@ -47,6 +49,13 @@ pub struct Config {
     pub rule: Rule,
 }
 
+impl Config {
+    fn periods(&self) -> Periods {
+        let longest_power = if self.dynamic { largest_power(self.interval, self.max_interval) } else { 0 };
+        Periods { rule: self.rule, longest_power }
+    }
+}
+
 /// A reading takes at most this, but for very short intervals.
 const LONGEST_READING: Duration = Duration::from_secs(5);
 /// Events that come together are worked on together.
@@ -55,14 +64,14 @@ const GATHER: Duration = Duration::from_millis(10);
 const MOST_GATHER: Duration = Duration::from_millis(50);
 
 /// What the sampler is told between ticks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wake {
     Containers,
+    Change(Box<Setup>, oneshot::Sender<()>),
     Stop,
 }
 
 /// Wakes the sampler. Copies wake the same one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Waker(Sender<Wake>);
 
 impl Waker {
@@ -72,14 +81,47 @@ impl Waker {
         let _ = self.0.send(Wake::Containers);
     }
 
+    /// Other things are to be read, or at other times. Tells when that is so: no tick is missed for it.
+    pub fn change(&self, setup: Setup) -> oneshot::Receiver<()> {
+        let (done, changed) = oneshot::channel();
+        let _ = self.0.send(Wake::Change(Box::new(setup), done));
+        changed
+    }
+
     /// The agent stops.
     pub fn stop(&self) {
         let _ = self.0.send(Wake::Stop);
     }
 }
 
+/// What is read, when, and what its rows carry.
+pub struct Setup {
+    /// When.
+    pub config: Config,
+    /// What of the host.
+    pub collectors: Vec<Named>,
+    /// What of containers.
+    pub containers: Feed,
+    /// Every row gets these tags.
+    pub base: Tags,
+    /// The requests of the sinks, which are told about in rows of their own.
+    pub requests: Requests,
+}
+
+/// What is read of containers.
+pub enum Feed {
+    /// Nothing.
+    None,
+    /// What was read before goes on.
+    Same,
+    /// These.
+    New(Box<ContainerFeed>),
+}
+
 /// Everything about containers that a sampler needs.
 pub struct ContainerFeed {
+    /// Of the settings.
+    pub fingerprint: u64,
     /// Who is there.
     pub containers: Containers,
     /// What their runtimes say.
@@ -96,53 +138,41 @@ pub struct ContainerFeed {
 pub struct Sampler {
     config: Config,
     reader: Reader,
+    host: Host,
     spool: Spool,
     clock: Arc<dyn Clock>,
     base: Tags,
     wakes: Receiver<Wake>,
     counts: AgentCounts,
     requests: Requests,
+    /// What is to be read from the next tick on.
+    next: Option<(Box<Setup>, oneshot::Sender<()>)>,
     pulse: Pulse,
 }
 
 impl Sampler {
-    /// A sampler of the host's collectors and of its containers; every row gets the tags `base` and goes to
-    /// the spool. The requests of the sinks are told about in rows of their own.
-    pub fn new(
-        config: Config,
-        host: &Host,
-        collectors: Vec<Named>,
-        containers: Option<ContainerFeed>,
-        base: Tags,
-        keeper: (Spool, Requests),
-        clock: Arc<dyn Clock>,
-    ) -> (Self, Waker) {
-        let part = |named: Named| -> Box<dyn Part> {
-            Box::new(HostPart { name: named.name, collector: named.collector, host: host.clone() })
-        };
-        let mut parts: Vec<_> = collectors.into_iter().map(part).collect();
-        if let Some(feed) = containers {
-            let longest =
-                if config.dynamic { largest_power(config.interval, config.max_interval) } else { 0 };
-            let ContainerFeed { containers, updates, wants, others, count } = feed;
-            let part = ContainerPart::new(containers, updates, wants, config.rule, longest);
-            parts.push(Box::new(part.counted(count)));
-            if let Some(others) = others {
-                parts.push(Box::new(CgroupPart::new(others, config.rule, longest)));
-            }
-        }
-        let deadline = config.interval.mul_f64(0.8).clamp(Duration::from_millis(500), LONGEST_READING);
-        let reader = Reader::new(parts, base.clone(), deadline, clock.clone());
+    /// A sampler of the host's collectors and of its containers, whose rows go to the spool.
+    pub fn new(setup: Setup, host: Host, spool: Spool, clock: Arc<dyn Clock>) -> (Self, Waker) {
+        let Setup { config, collectors, containers, base, requests } = setup;
+        let parts = parts(&host, collectors, containers);
+        let reader = Reader::new(parts, base.clone(), deadline(&config), clock.clone());
         let (wake, wakes) = channel();
         let counts = AgentCounts::default();
-        let (spool, requests) = keeper;
-        let pulse = Pulse::default();
-        (Self { config, reader, spool, clock, base, wakes, counts, requests, pulse }, Waker(wake))
+        let (next, pulse) = (None, Pulse::default());
+        let sampler = Self { config, reader, host, spool, clock, base, wakes, counts, requests, next, pulse };
+        (sampler, Waker(wake))
     }
 
     /// Gives a sign of life after each tick.
     pub fn with_pulse(self, pulse: Pulse) -> Self {
         Self { pulse, ..self }
+    }
+
+    fn change(&mut self, setup: Setup) {
+        let Setup { config, collectors, containers, base, requests } = setup;
+        let parts = parts(&self.host, collectors, containers);
+        self.reader.change(parts, base.clone(), deadline(&config));
+        (self.config, self.base, self.requests) = (config, base, requests);
     }
 
     /// Runs until it is told to stop. The first reading is made at once, the others at ticks.
@@ -162,6 +192,18 @@ impl Sampler {
                 self.pass(tick, false);
                 continue;
             }
+            // Only now: the tick that was due is read as it was meant to be.
+            if let Some((setup, done)) = self.next.take() {
+                let interval = self.config.interval;
+                self.change(*setup);
+                // The next tick is perhaps later than was said.
+                self.pulse.turn(self.config.interval);
+                if self.config.interval != interval {
+                    (last, begun) = (tick_at(now, self.config.interval), self.clock.monotonic());
+                }
+                let _ = done.send(());
+                continue;
+            }
             match self.wakes.recv_timeout(until_next(now, self.config.interval)) {
                 Ok(Wake::Containers) => {
                     if self.gather() {
@@ -169,6 +211,7 @@ impl Sampler {
                     }
                     self.pass(tick_at(self.clock.now(), self.config.interval), true);
                 }
+                Ok(Wake::Change(setup, done)) => self.next = Some((setup, done)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -176,12 +219,16 @@ impl Sampler {
     }
 
     /// Waits a moment for what comes together; tells whether a stop was among it.
-    fn gather(&self) -> bool {
+    fn gather(&mut self) -> bool {
         let begin = self.clock.monotonic();
         while self.clock.monotonic().since(begin) < MOST_GATHER {
             match self.wakes.recv_timeout(GATHER) {
                 Ok(Wake::Stop) => return true,
                 Ok(Wake::Containers) => {}
+                Ok(Wake::Change(setup, done)) => {
+                    self.next = Some((setup, done));
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -189,7 +236,7 @@ impl Sampler {
     }
 
     fn pass(&mut self, tick: i64, between_ticks: bool) {
-        let pass = Pass::begin(&*self.clock, tick, between_ticks);
+        let pass = Pass::begin(&*self.clock, tick, between_ticks, self.config.periods());
         if !between_ticks {
             self.spool.refresh_figures();
         }
@@ -220,6 +267,35 @@ impl Sampler {
             );
         }
     }
+}
+
+fn deadline(config: &Config) -> Duration {
+    config.interval.mul_f64(0.8).clamp(Duration::from_millis(500), LONGEST_READING)
+}
+
+/// What a pass reads, one after the other.
+fn parts(host: &Host, collectors: Vec<Named>, feed: Feed) -> Vec<Planned> {
+    let host_part = |Named { name, fingerprint, collector }| {
+        let part = HostPart { collector, host: host.clone() };
+        Planned { name, fingerprint, part: Some(Box::new(part)) }
+    };
+    let mut parts: Vec<_> = collectors.into_iter().map(host_part).collect();
+    match feed {
+        Feed::None => {}
+        Feed::Same => {
+            parts.extend([CONTAINERS, CGROUPS].map(|name| Planned { name, fingerprint: 0, part: None }));
+        }
+        Feed::New(feed) => {
+            let ContainerFeed { fingerprint, containers, updates, wants, others, count } = *feed;
+            let part: Box<dyn Part> = Box::new(ContainerPart::new(containers, updates, wants).counted(count));
+            parts.push(Planned { name: CONTAINERS, fingerprint, part: Some(part) });
+            if let Some(others) = others {
+                let part: Box<dyn Part> = Box::new(CgroupPart::new(others));
+                parts.push(Planned { name: CGROUPS, fingerprint, part: Some(part) });
+            }
+        }
+    }
+    parts
 }
 
 /// The rows of a pass as frames: first what happened, if something did, then what was read.

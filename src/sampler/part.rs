@@ -5,6 +5,7 @@ use crate::collectors::{CollectError, Collector, Outcome};
 use crate::host::Host;
 use crate::metric::{Monotonic, Rows, UnixNanos};
 
+use super::housekeeping::Rule;
 use super::schedule::Tick;
 
 /// One pass over everything that is due.
@@ -18,35 +19,38 @@ pub(super) struct Pass {
     pub(super) time: UnixNanos,
     /// The same moment, for differences.
     pub(super) at: Monotonic,
+    /// How long what is idle may wait.
+    pub(super) periods: Periods,
+}
+
+/// How long containers and control groups may wait for their turn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Periods {
+    /// What idle means.
+    pub(super) rule: Rule,
+    /// The longest period is `interval * 2^longest_power`.
+    pub(super) longest_power: u32,
 }
 
 impl Pass {
-    pub(super) fn begin(clock: &dyn Clock, tick: Tick, between_ticks: bool) -> Self {
-        Self { tick, between_ticks, time: clock.now(), at: clock.monotonic() }
+    pub(super) fn begin(clock: &dyn Clock, tick: Tick, between_ticks: bool, periods: Periods) -> Self {
+        Self { tick, between_ticks, time: clock.now(), at: clock.monotonic(), periods }
     }
 }
 
 /// What is read in a pass.
 pub(super) trait Part: Send {
-    /// Its name in logs.
-    fn name(&self) -> &'static str;
-
     /// Reads what is due.
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError>;
 }
 
 /// A host collector as a part.
 pub(super) struct HostPart {
-    pub(super) name: &'static str,
     pub(super) collector: Box<dyn Collector>,
     pub(super) host: Host,
 }
 
 impl Part for HostPart {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         if pass.between_ticks {
             return Ok(Outcome::Read);

@@ -27,9 +27,21 @@ enum State {
     Stuck,
 }
 
+/// What is to be read.
+pub(super) struct Planned {
+    pub(super) name: &'static str,
+    /// Of its settings: what is read already with the same ones goes on as it is.
+    pub(super) fingerprint: u64,
+    /// None: the one that is read already goes on, whatever it is.
+    pub(super) part: Option<Box<dyn Part>>,
+}
+
 /// A part, unless a thread is reading it right now.
 struct Slot {
+    /// Two of one name may be there one after the other, and a thread may still be reading the first.
+    id: u64,
     name: &'static str,
+    fingerprint: u64,
     part: Option<Box<dyn Part>>,
     state: State,
     counts: CollectorCounts,
@@ -38,6 +50,9 @@ struct Slot {
 /// What sampler and reading thread share.
 struct Shared {
     slots: Vec<Slot>,
+    next_id: u64,
+    /// Every row gets these tags.
+    base: Tags,
     /// The reading thread that counts; one that was left behind is older.
     generation: u64,
     /// What that thread is at: the part's place, and since when.
@@ -50,7 +65,6 @@ pub(super) struct Reader {
     shared: Arc<Mutex<Shared>>,
     clock: Arc<dyn Clock>,
     deadline: Duration,
-    base: Tags,
     thread: Option<Thread>,
 }
 
@@ -64,22 +78,56 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Shared {
+    fn slot(
+        &mut self,
+        name: &'static str,
+        fingerprint: u64,
+        part: Box<dyn Part>,
+        counts: Option<CollectorCounts>,
+    ) -> Slot {
+        self.next_id = self.next_id.wrapping_add(1);
+        let counts = counts.unwrap_or(CollectorCounts { name, ..CollectorCounts::default() });
+        Slot { id: self.next_id, name, fingerprint, part: Some(part), state: State::New, counts }
+    }
+}
+
 impl Reader {
     /// A reader of `parts`; every row gets the tags `base`.
-    pub(super) fn new(
-        parts: Vec<Box<dyn Part>>,
-        base: Tags,
-        deadline: Duration,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let slot = |part: Box<dyn Part>| {
-            let name = part.name();
-            let counts = CollectorCounts { name, ..CollectorCounts::default() };
-            Slot { name, part: Some(part), state: State::New, counts }
+    pub(super) fn new(parts: Vec<Planned>, base: Tags, deadline: Duration, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            slots: Vec::new(),
+            next_id: 0,
+            base: Tags::default(),
+            generation: 0,
+            current: None,
+            samples: Vec::new(),
         };
-        let slots = parts.into_iter().map(slot).collect();
-        let shared = Shared { slots, generation: 0, current: None, samples: Vec::new() };
-        Self { shared: Arc::new(Mutex::new(shared)), clock, deadline, base, thread: None }
+        let mut reader = Self { shared: Arc::new(Mutex::new(shared)), clock, deadline, thread: None };
+        reader.change(parts, base, deadline);
+        reader
+    }
+
+    /// Reads these parts from now on. What was read before goes on as it is if it may, and its counts do
+    /// in any case.
+    pub(super) fn change(&mut self, parts: Vec<Planned>, base: Tags, deadline: Duration) {
+        self.deadline = deadline;
+        let mut shared = lock(&self.shared);
+        shared.base = base;
+        let mut before = std::mem::take(&mut shared.slots);
+        for planned in parts {
+            let same = before.iter().position(|slot| slot.name == planned.name);
+            let old = same.map(|at| before.swap_remove(at));
+            let slot = match (old, planned.part) {
+                (Some(old), Some(part)) if old.fingerprint != planned.fingerprint => {
+                    Some(shared.slot(planned.name, planned.fingerprint, part, Some(old.counts)))
+                }
+                (Some(old), _) => Some(old),
+                (None, Some(part)) => Some(shared.slot(planned.name, planned.fingerprint, part, None)),
+                (None, None) => None,
+            };
+            shared.slots.extend(slot);
+        }
     }
 
     /// Reads everything that is due. Returns when all parts were read or left behind.
@@ -149,8 +197,7 @@ impl Reader {
         let (jobs, received) = sync_channel(1);
         let (finished, done) = channel();
         let generation = lock(&self.shared).generation;
-        let (shared, clock, base) = (self.shared.clone(), self.clock.clone(), self.base.clone());
-        let worker = Worker { shared, clock, base, generation };
+        let worker = Worker { shared: self.shared.clone(), clock: self.clock.clone(), generation };
         let started =
             std::thread::Builder::new().name("reader".into()).spawn(move || worker.run(&received, &finished));
         match started {
@@ -167,7 +214,6 @@ impl Reader {
 struct Worker {
     shared: Arc<Mutex<Shared>>,
     clock: Arc<dyn Clock>,
-    base: Tags,
     generation: u64,
 }
 
@@ -189,17 +235,19 @@ impl Worker {
     /// Reads one part; false if this thread was left behind meanwhile.
     fn read_one(&self, pass: &Pass, at: usize) -> bool {
         let begun = self.clock.monotonic();
-        let taken = {
+        let (taken, base) = {
             let mut shared = lock(&self.shared);
             shared.current = Some((at, begun));
-            shared.slots.get_mut(at).and_then(|slot| slot.part.take())
+            let taken = shared.slots.get_mut(at).and_then(|slot| Some((slot.id, slot.part.take()?)));
+            (taken, shared.base.clone())
         };
-        let Some(mut part) = taken else { return true };
-        let mut rows = Rows::new(pass.time, self.base.clone());
+        let Some((id, mut part)) = taken else { return true };
+        let mut rows = Rows::new(pass.time, base);
         let outcome = part.read(pass, &mut rows);
         let mut shared = lock(&self.shared);
         let counts = self.generation == shared.generation;
-        if let Some(slot) = shared.slots.get_mut(at) {
+        // What hung meanwhile is perhaps not wanted any more, and other parts are.
+        if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.id == id) {
             slot.part = Some(part);
             if counts {
                 // Between two ticks most parts have nothing to read, which says nothing of them.

@@ -130,9 +130,11 @@ impl Sender {
     }
 
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
-    /// spool.
+    /// spool. When it is to leave, because its sink gets other settings, it sends nothing more.
     pub async fn run(mut self) {
-        loop {
+        // The trouble of who was here before is none yet.
+        self.spool.note_trouble(&self.sink.name, None, None);
+        while !self.stop.is_to_leave() {
             // What takes long now is the spool's, which is looked at itself.
             self.pulse.rest();
             self.appended.mark_unchanged();
@@ -308,6 +310,9 @@ impl Sender {
                     return Some(Went::Stuck { reason, wait: failure });
                 }
                 Step::Stop { reason } => return Some(Went::Gone { reason }),
+            }
+            if self.stop.is_to_leave() {
+                break;
             }
             // A lost channel says that the spool has stopped, which the next claim will find.
             let new_rows = || self.appended.has_changed().unwrap_or(false);

@@ -65,7 +65,8 @@ fn start_sink(policy: Policy, sink: Scripted) -> Bench {
     };
     let clock = Arc::new(SystemClock);
     let (spool, _) = Spool::start(config, "boot".into(), vec!["a".into()], clock.clone()).unwrap();
-    let sink = Configured { name: "a".into(), kind: "scripted", policy, sink: Box::new(sink) };
+    let sink =
+        Configured { name: "a".into(), kind: "scripted", fingerprint: 0, policy, sink: Box::new(sink) };
     let (stopper, stop) = channel();
     let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop, RequestCounts::default()).run());
     Bench { folder, spool, stopper, task }

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::rc::Rc;
+use std::path::{Path, PathBuf};
 
 /// What is wrong, where, and what was expected. It never holds the file's own text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,35 +33,77 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The mistakes of one file, gathered while it is read.
+/// A file, and where its lines begin in all files one after the other.
 #[derive(Debug, Clone)]
+struct File {
+    path: PathBuf,
+    lines: Vec<usize>,
+    end: usize,
+}
+
+/// The mistakes of some files, gathered while they are read.
+#[derive(Debug, Clone, Default)]
 pub struct Mistakes {
-    file: PathBuf,
-    line_starts: Rc<[usize]>,
-    found: Rc<RefCell<Vec<Mistake>>>,
+    files: Vec<File>,
+    found: RefCell<Vec<Mistake>>,
+    remarks: RefCell<Vec<Mistake>>,
 }
 
 impl Mistakes {
-    pub(super) fn new(file: PathBuf, text: &str) -> Self {
-        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
-        let line_starts = std::iter::once(0).chain(starts).collect();
-        Self { file, line_starts, found: Rc::default() }
+    /// Tells what has to be added to the spans of this file, so that they differ from those of the others.
+    pub(super) fn begin_file(&mut self, path: PathBuf, text: &str) -> usize {
+        let start = self.files.last().map_or(0, |before| before.end.saturating_add(1));
+        let breaks = text.match_indices('\n').map(|(at, _)| start.saturating_add(at).saturating_add(1));
+        let lines = std::iter::once(start).chain(breaks).collect();
+        self.files.push(File { path, lines, end: start.saturating_add(text.len()) });
+        start
     }
 
     pub(super) fn add(&self, at: Option<&Range<usize>>, key: &str, message: impl Into<String>) {
-        let line = at.map(|span| self.line_starts.partition_point(|start| *start <= span.start));
-        let mistake = Mistake { file: self.file.clone(), line, key: key.to_owned(), message: message.into() };
-        let mut found = self.found.borrow_mut();
-        // A key may be read by two parts that need it.
-        if !found.contains(&mistake) {
-            found.push(mistake);
-        }
+        note(&self.found, self.at(at, key, message.into()));
     }
 
-    /// All of them, by line.
+    /// What is odd, but no mistake.
+    pub(super) fn remark(&self, at: Option<&Range<usize>>, key: &str, message: impl Into<String>) {
+        note(&self.remarks, self.at(at, key, message.into()));
+    }
+
+    /// What has no place is said of the first file.
+    fn at(&self, at: Option<&Range<usize>>, key: &str, message: String) -> Mistake {
+        let start = at.map_or(0, |span| span.start);
+        let lines = self.files.iter().find(|file| start <= file.end).map(|file| &file.lines);
+        let line = at.zip(lines).map(|(_, lines)| lines.partition_point(|line| *line <= start));
+        Mistake { file: self.file(at).to_owned(), line, key: key.to_owned(), message }
+    }
+
+    /// The file that a place is in.
+    pub(super) fn file(&self, at: Option<&Range<usize>>) -> &Path {
+        let start = at.map_or(0, |span| span.start);
+        let file = self.files.iter().find(|file| start <= file.end).or(self.files.last());
+        file.map_or(Path::new(""), |file| file.path.as_path())
+    }
+
+    pub(super) fn remarks(&self) -> Vec<Mistake> {
+        self.sorted(self.remarks.borrow().clone())
+    }
+
+    /// All of them, by file and line.
     pub fn into_list(self) -> Vec<Mistake> {
-        let mut list = self.found.take();
-        list.sort_by_key(|mistake| mistake.line);
+        let found = self.found.take();
+        self.sorted(found)
+    }
+
+    fn sorted(&self, mut list: Vec<Mistake>) -> Vec<Mistake> {
+        let place = |path: &PathBuf| self.files.iter().position(|file| file.path == *path);
+        list.sort_by_key(|mistake| (place(&mistake.file), mistake.line));
         list
+    }
+}
+
+/// A key may be read by two parts that need it.
+fn note(list: &RefCell<Vec<Mistake>>, mistake: Mistake) {
+    let mut list = list.borrow_mut();
+    if !list.contains(&mistake) {
+        list.push(mistake);
     }
 }

@@ -4,62 +4,14 @@ mod secrets;
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistake::Mistakes;
+use super::document::{Document, Named};
+use super::fingerprint::fingerprint;
 use super::values;
-
-/// What a getter may ask of the world: environment variables and small files that hold a secret.
-/// Handed in, so that reading a configuration touches nothing by itself.
-pub struct Outside<'a> {
-    /// The value of an environment variable.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The content of a file.
-    pub file: &'a dyn Fn(&Path) -> std::io::Result<String>,
-}
-
-/// A configuration file that was parsed.
-pub struct Document<'a> {
-    table: Spanned<DeTable<'a>>,
-    mistakes: Mistakes,
-    outside: &'a Outside<'a>,
-    asked: Rc<RefCell<Vec<String>>>,
-}
-
-impl<'a> Document<'a> {
-    /// Parses `text`; what is not TOML is noted and skipped.
-    pub fn parse(file: PathBuf, text: &'a str, outside: &'a Outside<'a>) -> Self {
-        let mistakes = Mistakes::new(file, text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
-            mistakes.add(error.span().as_ref(), "", format!("this is not TOML: {}", error.message()));
-        }
-        Self { table, mistakes, outside, asked: Rc::default() }
-    }
-
-    /// The top of the file.
-    pub fn root(&self) -> Section<'_> {
-        Section::new(self, String::new(), Some(self.table.get_ref()), None)
-    }
-
-    /// Every key that a getter asked for, with its tables: what a file may hold.
-    pub fn known_keys(&self) -> Vec<String> {
-        let mut keys = self.asked.borrow().clone();
-        keys.sort();
-        keys.dedup();
-        keys
-    }
-
-    /// What was found wrong.
-    pub fn into_mistakes(self) -> Mistakes {
-        self.mistakes
-    }
-}
 
 /// One table. Ask for every key it may have, then call [`Section::finish`].
 pub struct Section<'a> {
@@ -72,7 +24,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn new(
+    pub(super) fn new(
         document: &'a Document<'a>,
         path: String,
         table: Option<&'a DeTable<'a>>,
@@ -88,8 +40,12 @@ impl<'a> Section<'a> {
 
     /// Notes a mistake of this key, or of the table if it does not have the key.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let span = self.peek(key).map(Spanned::span).or_else(|| self.span.clone());
-        self.document.mistakes.add(span.as_ref(), &self.full(key), message);
+        self.document.mistakes.add(self.span_of(key).as_ref(), &self.full(key), message);
+    }
+
+    /// Notes what is odd about this key, but no mistake.
+    pub fn remark(&self, key: &str, message: impl Into<String>) {
+        self.document.mistakes.remark(self.span_of(key).as_ref(), &self.full(key), message);
     }
 
     /// A text; the default where the key is absent.
@@ -233,13 +189,24 @@ impl<'a> Section<'a> {
         self.is_skipped.set(true);
     }
 
-    /// The content of the file that `key` names.
+    /// The content of the file that `key` names; a plain name is that of a systemd credential.
     pub fn file(&self, key: &'static str) -> Option<String> {
-        let path = self.optional_text(key)?;
-        match (self.document.outside.file)(Path::new(&path)) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.mistake(key, format!("cannot be read: {error}; expected a readable file"));
+        let name = self.optional_text(key)?;
+        let read = self.document.locate(&name).and_then(|named| match named {
+            Named::At(path) => {
+                let read = self.document.read(&path);
+                read.map(Some).map_err(|error| format!("cannot be read: {error}; expected a readable file"))
+            }
+            Named::Absent => Ok(None),
+        });
+        match read {
+            Ok(Some(text)) => Some(text),
+            Ok(None) => {
+                self.remark(key, format!("names the credential {name:?}, which only the service can read"));
+                None
+            }
+            Err(message) => {
+                self.mistake(key, message);
                 None
             }
         }
@@ -279,6 +246,11 @@ impl<'a> Section<'a> {
     /// Whether the file has nothing in this table.
     pub fn is_empty(&self) -> bool {
         self.table.is_none_or(DeTable::is_empty)
+    }
+
+    /// A number that is another one when something in this table is, or in a file that it names.
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(self.document, self.table)
     }
 
     /// Whether the file has this key.
@@ -328,7 +300,7 @@ impl<'a> Section<'a> {
             self.wrong_type(key, value, "a string in quotes");
             return None;
         };
-        match values::expand(text, self.document.outside.variable) {
+        match self.document.expand(text) {
             Ok(text) => Some(text),
             Err(message) => {
                 self.document.mistakes.add(Some(&value.span()), &self.full(key), message);
@@ -349,8 +321,15 @@ impl<'a> Section<'a> {
     }
 
     fn note(&self, key: &'static str) {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.document.asked.borrow_mut().push(self.full(key));
+    }
+
+    fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.peek(key).map(Spanned::span).or_else(|| self.span.clone())
     }
 
     fn peek(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {

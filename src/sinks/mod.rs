@@ -271,6 +271,8 @@ pub struct Configured {
     pub name: String,
     /// Its kind: the name in the registry.
     pub kind: &'static str,
+    /// Of its settings: with the same ones it need not begin anew.
+    pub fingerprint: u64,
     /// When and what it is given.
     pub policy: Policy,
     /// It.
@@ -311,6 +313,7 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
     for entry in REGISTRY {
         for own in section.sections(entry.kind) {
             let name = own.required_text("name", "a name of your choice; the backlog is kept under it");
+            let fingerprint = own.fingerprint();
             let mut policy = policy(&own);
             let sink = (entry.make)(&own, name.as_deref().unwrap_or_default());
             if let Some(name) = &name {
@@ -327,7 +330,7 @@ pub fn from_section(section: &Section<'_>) -> Vec<Configured> {
                 if sink.judges_age() {
                     policy.max_age = None;
                 }
-                all.push(Configured { name, kind: entry.kind, policy, sink });
+                all.push(Configured { name, kind: entry.kind, fingerprint, policy, sink });
             }
         }
     }

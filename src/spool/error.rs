@@ -75,6 +75,14 @@ pub enum SpoolError {
         /// The sinks that it knows.
         known: String,
     },
+    /// A sink is still delivered to.
+    #[error(
+        "the sink {name:?} is configured; expected one that is not: take it out of the configuration and reload dunlin first"
+    )]
+    Active {
+        /// Which.
+        name: String,
+    },
     /// The spool's thread has ended.
     #[error("the spool has stopped")]
     Stopped,

@@ -15,9 +15,15 @@ use crate::metric::{Monotonic, UnixNanos};
 const MOST_BYTES: usize = 64 << 20;
 
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
-    let newest = newest(change)?;
     // Trouble is of the agent that has it.
-    change.execute("UPDATE sinks SET active = 0, last_error = NULL, next_try = NULL", [])?;
+    change.execute("UPDATE sinks SET last_error = NULL, next_try = NULL", [])?;
+    change_sinks(change, names)
+}
+
+/// From now on frames are kept for these sinks.
+pub(super) fn change_sinks(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
+    let newest = newest(change)?;
+    change.execute("UPDATE sinks SET active = 0", [])?;
     for name in names {
         change.execute(
             "INSERT INTO sinks (name) VALUES (?1) ON CONFLICT (name) DO UPDATE SET active = 1",
@@ -28,6 +34,7 @@ pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::
         "UPDATE pending SET last = ?1 WHERE last IS NULL AND sink IN (SELECT id FROM sinks WHERE active = 0)",
         [newest],
     )?;
+    change.execute("UPDATE sinks SET last_error = NULL, next_try = NULL WHERE active = 0", [])?;
     change.execute("DELETE FROM pending WHERE last < first", [])?;
     change.execute(
         "INSERT INTO pending (sink, first)

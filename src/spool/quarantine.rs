@@ -8,7 +8,7 @@ use super::SpoolError;
 use crate::metric::UnixNanos;
 
 /// A spool and what SQLite has beside it.
-const SIDES: [&str; 3] = ["", "-wal", "-shm"];
+pub(super) const SIDES: [&str; 3] = ["", "-wal", "-shm"];
 /// So many damaged files stay.
 const MOST: usize = 3;
 
@@ -54,22 +54,28 @@ fn rename_all(from: &Path, to: &Path) -> Result<(), SpoolError> {
 
 /// Makes room for one more. That an old file cannot be found or deleted is no reason not to go on.
 fn forget_old(path: &Path) {
+    let damaged = damaged(path);
+    let surplus = damaged.len().saturating_sub(MOST.saturating_sub(1));
+    for old in damaged.into_iter().take(surplus) {
+        for side in SIDES {
+            let _ = std::fs::remove_file(with_suffix(&old, side));
+        }
+    }
+}
+
+/// What was moved aside, oldest first.
+pub(super) fn damaged(path: &Path) -> Vec<PathBuf> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return;
+        return Vec::new();
     };
     let start = format!("{name}.damaged-");
     #[expect(clippy::disallowed_methods, reason = "the spool's folder is ours")]
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let is_side = |name: &String| SIDES.iter().any(|side| !side.is_empty() && name.ends_with(side));
     let mut damaged: Vec<_> = names.filter(|name| name.starts_with(&start) && !is_side(name)).collect();
     damaged.sort_unstable();
-    let surplus = damaged.len().saturating_sub(MOST.saturating_sub(1));
-    for name in damaged.into_iter().take(surplus) {
-        for side in SIDES {
-            let _ = std::fs::remove_file(with_suffix(&folder.join(&name), side));
-        }
-    }
+    damaged.iter().map(|name| folder.join(name)).collect()
 }
 
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::disk::{self, Room};
+use super::private;
 use super::quarantine::with_suffix;
 use super::{Durability, SpoolError};
 
@@ -35,14 +36,12 @@ const PRAGMAS: &str = "
 /// Opens the file for writing, makes it if there is none, migrates it if it is older.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    // Why a file cannot be made, SQLite finds out again.
+    let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
     connection.execute_batch(PRAGMAS).map_err(failed)?;
-    let synchronous = match durability {
-        Durability::Process => "NORMAL",
-        Durability::Power => "FULL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    set_durability(&connection, durability).map_err(failed)?;
     let log = disk::pages_of_log(Room::beside(path), PAGE);
     let size = log.saturating_mul(PAGE);
     let log = format!("PRAGMA wal_autocheckpoint = {log}; PRAGMA journal_size_limit = {size};");
@@ -61,6 +60,15 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
         change.commit().map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// Decides what a commit survives from now on.
+pub(super) fn set_durability(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Opens a spool to look into, beside the agent that may be writing it.

@@ -159,6 +159,20 @@ impl Store {
         change.commit().map_err(failed)
     }
 
+    /// [`Store::register`], while it goes on for the sinks that stay.
+    pub(super) fn change_sinks(&mut self, names: &[String]) -> Result<(), SpoolError> {
+        let failed = self.sqlite();
+        let change = self.connection.transaction().map_err(&failed)?;
+        ledger::change_sinks(&change, names).map_err(&failed)?;
+        change.commit().map_err(failed)
+    }
+
+    /// Goes on with these limits, whatever becomes of the durability. The file stays the same.
+    pub(super) fn change(&mut self, config: Config) -> Result<(), SpoolError> {
+        self.config = config;
+        schema::set_durability(&self.connection, self.config.durability).map_err(self.sqlite())
+    }
+
     /// Keeps a frame. It is committed when this returns.
     pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<(), SpoolError> {
         let failed = self.sqlite();

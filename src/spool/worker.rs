@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::clocks::Clocks;
-use super::quarantine::{move_aside, move_back, with_suffix};
-use super::salvage::Damaged;
+use super::opening::{lock, open, replace};
 use super::store::{Claim, Lane, Settlement, Store};
 use super::{Config, DeadLetter, Figures, Frame, Packed, SpoolError};
 use crate::clock::Clock;
@@ -38,6 +36,7 @@ enum Command {
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
     Trouble { sink: String, error: Option<String>, next: Option<UnixNanos> },
     Figures(Option<Reply<()>>),
+    Change { config: Config, sinks: Vec<String>, reply: Reply<()> },
     Stop,
 }
 
@@ -83,6 +82,7 @@ impl Spool {
             figures: figures.clone(),
             waiting: VecDeque::new(),
             lost: 0,
+            knows_sinks: true,
             _lock: lock,
         };
         worker.note_figures();
@@ -153,6 +153,12 @@ impl Spool {
         let _ = self.commands.try_send(Command::Trouble { sink: sink.to_owned(), error, next });
     }
 
+    /// Goes on with other limits and for other sinks; the file stays. Frames that were appended before are
+    /// kept for the sinks of before. A sink that is named no more keeps its backlog.
+    pub async fn change(&self, config: Config, sinks: Vec<String>) -> Result<(), SpoolError> {
+        self.ask(|reply| Command::Change { config, sinks, reply }).await
+    }
+
     /// Ends the thread, after what is queued is done.
     pub fn stop(&self) {
         let _ = self.commands.send(Command::Stop);
@@ -174,59 +180,6 @@ impl Spool {
     }
 }
 
-fn lock(config: &Config) -> Result<File, SpoolError> {
-    let path = with_suffix(&config.path, ".lock");
-    let failed = |source| SpoolError::File { path: path.clone(), source };
-    if let Some(folder) = config.path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| SpoolError::File { path: folder.to_owned(), source })?;
-    }
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(SpoolError::Locked { path: config.path.clone() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(SpoolError::File { path, source }),
-    }
-}
-
-/// Opens the file; one that is damaged is moved aside and a new one begun.
-fn open(config: &Config, boot_id: &str, sinks: &[String], clock: &dyn Clock) -> Result<Store, SpoolError> {
-    let attempt = || -> Result<Store, SpoolError> {
-        let mut store = Store::open(config.clone(), boot_id.to_owned())?;
-        store.register(sinks)?;
-        Ok(store)
-    };
-    match attempt() {
-        Err(error) if error.is_damage() => replace(config, boot_id, sinks, clock, &error, None),
-        opened => opened,
-    }
-}
-
-/// Moves a damaged file aside, begins a new one, and saves what can be read.
-fn replace(
-    config: &Config,
-    boot_id: &str,
-    sinks: &[String],
-    clock: &dyn Clock,
-    error: &SpoolError,
-    before: Option<Clocks>,
-) -> Result<Store, SpoolError> {
-    let aside = move_aside(&config.path, clock.now())?;
-    let (spool, moved_to) = (config.path.display(), aside.display());
-    tracing::error!(%spool, %moved_to, %error, "the spool is damaged and was moved aside; a new one is begun");
-    let damaged = Damaged::open(&aside);
-    let begun = Store::begin_after(damaged.as_ref(), config.clone(), boot_id.to_owned(), sinks, before);
-    drop(damaged);
-    let (store, saved) = begun.inspect_err(|_| move_back(&config.path, &aside))?;
-    tracing::error!(
-        frames = saved.frames,
-        rows = saved.samples,
-        no_room_for_more = saved.stopped,
-        "so much of the damaged spool could be saved; what else was pending in it counts as dropped"
-    );
-    Ok(store)
-}
-
 struct Worker {
     /// None while a damaged file could not be replaced.
     store: Option<Store>,
@@ -240,6 +193,8 @@ struct Worker {
     waiting: VecDeque<Packed>,
     lost: u64,
     failing: bool,
+    /// Whether the file knows the sinks of now.
+    knows_sinks: bool,
     _lock: File,
 }
 
@@ -277,6 +232,10 @@ impl Worker {
                         let _ = reply.send(Ok(()));
                     }
                 }
+                Ok(Command::Change { config, sinks, reply }) => {
+                    self.change(config, sinks);
+                    let _ = reply.send(Ok(()));
+                }
                 Err(RecvTimeoutError::Timeout) => self.keep(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -288,6 +247,37 @@ impl Worker {
         }
         // What is left, for whoever tells of the end.
         self.note_figures();
+    }
+
+    /// The file stays where it is, whatever the new settings say.
+    fn change(&mut self, config: Config, sinks: Vec<String>) {
+        let path = std::mem::replace(&mut self.config, config).path;
+        self.config.path = path;
+        self.sinks = sinks;
+        self.knows_sinks = false;
+        let config = self.config.clone();
+        if let Some(Err(error)) = self.store.as_mut().map(|store| store.change(config)) {
+            tracing::warn!(%error, "spool.durability could not be changed; it will be at the next start");
+        }
+        self.keep();
+    }
+
+    /// Makes the sinks of now known to the file, once the frames are in it that were collected for those of
+    /// before.
+    fn register(&mut self) {
+        let sinks = self.sinks.clone();
+        match self.with_store(|store, _| store.change_sinks(&sinks)) {
+            Ok(()) => {
+                self.knows_sinks = true;
+                self.note_written();
+            }
+            Err(error) => {
+                if !self.failing {
+                    tracing::error!(%error, "the spool cannot be written; rows wait in memory");
+                }
+                self.failing = true;
+            }
+        }
     }
 
     /// Runs one operation; on damage the file is replaced, and the error given on.
@@ -320,10 +310,7 @@ impl Worker {
         while let Some(frame) = self.waiting.pop_front() {
             match self.with_store(|store, now| store.append(&frame, now)) {
                 Ok(()) => {
-                    if self.failing {
-                        tracing::info!(spool = %self.config.path.display(), "the spool can be written again");
-                    }
-                    self.failing = false;
+                    self.note_written();
                     self.announce.send_modify(|count| *count = count.wrapping_add(1));
                 }
                 Err(error) => {
@@ -340,7 +327,16 @@ impl Worker {
             let Some(frame) = self.waiting.pop_front() else { break };
             self.lost = self.lost.saturating_add(frame.samples);
         }
+        if self.waiting.is_empty() && !self.knows_sinks {
+            self.register();
+        }
         self.count_lost();
+    }
+
+    fn note_written(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            tracing::info!(spool = %self.config.path.display(), "the spool can be written again");
+        }
     }
 
     fn waiting_bytes(&self) -> usize {

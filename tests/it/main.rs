@@ -72,10 +72,14 @@ mod processes;
 mod proxy;
 /// The two commands of the README.
 mod quickstart;
+/// A new configuration is followed in place, and a bad one is not.
+mod reload;
 /// Rows that are sent again: into an emptied database, and after they were refused.
 mod replay;
 /// Docker, containerd and Podman beside each other: names, what they may use, one of them away.
 mod runtimes;
+/// What other users of the machine can see of the agent.
+mod security;
 /// The support code itself, against the real servers, without the agent.
 mod servers;
 /// What a service manager hears: readiness, status, signs of life.

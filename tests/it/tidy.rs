@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metric", &[]),
     ("secret", &[]),
     ("shutdown", &[]),
+    ("orders", &[]),
     ("pulse", &[]),
     ("clock", &["metric"]),
     ("settings", &["secret"]),

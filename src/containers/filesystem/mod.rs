@@ -21,6 +21,7 @@ pub use self::rows::add_rows;
 
 use self::walker::{Order, Walker};
 use super::identity::ContainerId;
+use crate::host::process::Process;
 use crate::host::{Fill, Host, Walked};
 use crate::metric::Monotonic;
 
@@ -84,10 +85,10 @@ impl Filesystems {
         lock(&self.known).get(id).is_none_or(|known| known.is_lost)
     }
 
-    /// Walks through the container's folders from now on; `pid` is a process of it.
-    pub fn follow(&self, id: &ContainerId, pid: u32) {
+    /// Walks through the container's folders from now on; `process` is one of it.
+    pub fn follow(&self, id: &ContainerId, process: Process) {
         lock(&self.known).entry(id.clone()).or_default().is_lost = false;
-        let _ = self.orders.send(Order::Follow(id.clone(), pid));
+        let _ = self.orders.send(Order::Follow(id.clone(), process));
     }
 
     /// The container is gone: so are its numbers and the walk through its folders.

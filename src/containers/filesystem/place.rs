@@ -11,6 +11,7 @@
 use crate::containers::identity::ContainerId;
 use crate::host::Host;
 use crate::host::mountinfo::{Mount, mounts};
+use crate::host::process::Process;
 
 /// What a container takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +27,27 @@ pub(super) struct Place {
 pub(super) enum Layer {
     /// Is in this folder.
     Folder(String),
-    /// Is all that is on the filesystem at this path, a path into the container (zfs, devicemapper).
-    Filesystem(String),
+    /// Is all that is on the filesystem that is the container's root (zfs, devicemapper).
+    Filesystem,
 }
 
 /// Finds the folders of a container through a process of it; none if that cannot be asked, or is not
 /// inside yet.
-pub(super) fn find(host: &Host, data_root: &str, id: &ContainerId, pid: u32) -> Option<Place> {
-    let own = host.read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+pub(super) fn find(host: &Host, data_root: &str, id: &ContainerId, process: &Process) -> Option<Place> {
+    let own = process.mounts().unwrap_or_default();
     let hosts =
         ["/proc/1/mountinfo", "/proc/self/mountinfo"].into_iter().find_map(|path| host.read(path).ok());
     let hosts = hosts.unwrap_or_default();
-    let own: Vec<_> = mounts(own.as_bytes()).collect();
+    let own: Vec<_> = mounts(&own).collect();
     let hosts: Vec<_> = mounts(hosts.as_bytes()).collect();
     let seen = match layer(&own, &hosts) {
+        Seen::Upper(path) => is_upper(host, process, &path).then_some(Layer::Folder(path)),
         Seen::Folder(path) => Some(Layer::Folder(path)),
         Seen::Aufs(branches) => {
             let first = host.read(format!("/sys/fs/aufs/si_{branches}/br0")).ok();
             first.and_then(|text| Some(Layer::Folder(text.trim().rsplit_once('=')?.0.to_owned())))
         }
-        Seen::Own => Some(Layer::Filesystem(format!("/proc/{pid}/root"))),
+        Seen::Own => Some(Layer::Filesystem),
         Seen::Outside => return None,
         Seen::Nothing => None,
     };
@@ -60,8 +62,10 @@ pub(super) fn find(host: &Host, data_root: &str, id: &ContainerId, pid: u32) -> 
 /// What the mount of a container's root tells.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
-    /// Where its own folder is.
+    /// Where its own folder is, as the kernel knows it.
     Folder(String),
+    /// The same, as whoever mounted it wrote it down.
+    Upper(String),
     /// Under which number aufs has its branches.
     Aufs(String),
     /// That it has a filesystem to itself.
@@ -77,18 +81,30 @@ fn layer(own: &[Mount<'_>], hosts: &[Mount<'_>]) -> Seen {
     if last_at(hosts, "/").is_some_and(|hosts| (hosts.device, &hosts.root) == (root.device, &root.root)) {
         return Seen::Outside;
     }
-    let folder = |path: Option<String>| match path {
-        Some(path) if path.starts_with('/') => Seen::Folder(path),
-        _ => Seen::Nothing,
-    };
     match root.kind {
-        "overlay" => folder(root.option("upperdir")),
+        "overlay" => {
+            let upper = root.option("upperdir").filter(|path| path.starts_with('/'));
+            upper.map_or(Seen::Nothing, Seen::Upper)
+        }
         "aufs" => root.option("si").map_or(Seen::Nothing, Seen::Aufs),
         // What the filesystem counts for this dataset is what it takes.
         "zfs" => Seen::Own,
         kind if kind.starts_with("fuse") || ["tmpfs", "ramfs", "rootfs"].contains(&kind) => Seen::Nothing,
         _ => on_host(root, hosts).map_or(Seen::Own, Seen::Folder),
     }
+}
+
+/// Whether a path that was given as an overlay's upper directory is that. The runtime's word is good. But in a user
+/// namespace of its own every process may mount an overlay, with a directory of its making whose path
+/// means another one here: that must be the container's root by its inode and its filesystem.
+fn is_upper(host: &Host, process: &Process, path: &str) -> bool {
+    let is_same = || {
+        let root = process.root().ok()?;
+        let (fill, upper) = (root.fill().ok()?, host.fill(path).ok()?);
+        let is_same_filesystem = (fill.total, fill.inodes) == (upper.total, upper.inodes);
+        Some(is_same_filesystem && root.inode().ok()? == host.identity(path).ok()?.1)
+    };
+    process.is_in_our_user_namespace(host) || is_same() == Some(true)
 }
 
 /// The mount that is seen at a path.

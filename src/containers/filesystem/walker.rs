@@ -11,6 +11,7 @@ use super::place::{self, Layer, Place};
 use super::{FilesystemConfig, Shared, Usage, lock};
 use crate::clock::{Clock, SystemClock, thread_cpu_time};
 use crate::containers::identity::ContainerId;
+use crate::host::process::Process;
 use crate::host::{Host, HostError, Walked};
 use crate::metric::Monotonic;
 
@@ -26,13 +27,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What the walker is told. When nobody can tell it anything any more, it ends.
 #[derive(Debug)]
 pub(super) enum Order {
-    Follow(ContainerId, u32),
+    Follow(ContainerId, Process),
     Forget(ContainerId),
 }
 
 /// A container whose folders are walked through.
 struct Followed {
-    pid: u32,
+    /// Not its number: somebody else may have that by the time that it is this one's turn.
+    process: Arc<Process>,
     place: Option<Place>,
     due: Monotonic,
     failures: u32,
@@ -89,9 +91,15 @@ impl Walker {
     /// Takes an order, if one came.
     fn take(&mut self, order: Result<Order, RecvTimeoutError>) {
         match order {
-            Ok(Order::Follow(id, pid)) => {
-                let new = Followed { pid, place: None, due: SystemClock.monotonic(), failures: 0 };
-                self.followed.entry(id).and_modify(|followed| followed.pid = pid).or_insert(new);
+            Ok(Order::Follow(id, process)) => {
+                let (process, due) = (Arc::new(process), SystemClock.monotonic());
+                let known = self.followed.entry(id);
+                known.and_modify(|followed| followed.process = process.clone()).or_insert(Followed {
+                    process,
+                    place: None,
+                    due,
+                    failures: 0,
+                });
             }
             Ok(Order::Forget(id)) => {
                 self.followed.remove(&id);
@@ -134,8 +142,9 @@ impl Walker {
         let place = self.place(id, orders)?;
         let (layer, fill) = match &place.layer {
             Layer::Folder(path) => (self.walk(id, path, orders)?, self.host.fill(path).ok()),
-            Layer::Filesystem(path) => {
-                let fill = self.host.fill(path)?;
+            Layer::Filesystem => {
+                let process = self.followed.get(id).ok_or(Why::Dropped)?.process.clone();
+                let fill = process.root()?.fill()?;
                 let bytes = fill.total.saturating_sub(fill.free);
                 let inodes = fill.inodes.saturating_sub(fill.inodes_free);
                 (Walked { bytes, inodes, unread: 0 }, Some(fill))
@@ -160,8 +169,9 @@ impl Walker {
         if let Some(place) = &followed.place {
             return Ok(place.clone());
         }
-        let (pid, host, data_root) = (followed.pid, self.host.clone(), self.data_root.clone());
-        let found = self.paced(id, orders, || place::find(&host, &data_root, id, pid))?;
+        let process = followed.process.clone();
+        let (host, data_root) = (self.host.clone(), self.data_root.clone());
+        let found = self.paced(id, orders, || place::find(&host, &data_root, id, &process))?;
         let mut found = found.ok_or(Why::Nowhere)?;
         if !self.config.volumes {
             found.volumes.clear();

@@ -5,7 +5,7 @@
 //! change of state, a moment after the container began, so that the state there may lag behind.
 
 use super::docker_answer::{HostConfig, Inspected};
-use super::sources::FilesError;
+use super::sources::{FilesError, Sources};
 use crate::containers::Config;
 use crate::containers::identity::ContainerId;
 use crate::containers::metadata::Metadata;
@@ -14,9 +14,10 @@ use crate::host::Host;
 /// What is written down of one container.
 pub fn read(host: &Host, config: &Config, id: &ContainerId) -> Result<Metadata, FilesError> {
     let folder = format!("{}/containers/{id}", config.docker.data_root);
-    let mut inspected: Inspected = json(host, format!("{folder}/config.v2.json"))?;
-    match json::<HostConfig>(host, format!("{folder}/hostconfig.json")) {
-        Ok(limits) => inspected.host_config = Some(limits),
+    let mut sources = Sources::new(host, None);
+    let (mut inspected, _) = sources.json::<Inspected>(format!("{folder}/config.v2.json"))?;
+    match sources.json::<HostConfig>(format!("{folder}/hostconfig.json")) {
+        Ok((limits, _)) => inspected.host_config = Some(limits),
         Err(error) => tracing::debug!(%error, "a container's limits are unknown"),
     }
     Ok(inspected.into_metadata(config))
@@ -31,10 +32,4 @@ pub fn list(host: &Host, config: &Config) -> Vec<(ContainerId, Metadata)> {
         Some((id, metadata))
     };
     names.iter().filter_map(known).collect()
-}
-
-fn json<T: serde::de::DeserializeOwned>(host: &Host, path: String) -> Result<T, FilesError> {
-    let mut bytes = Vec::new();
-    host.read_into(&path, &mut bytes)?;
-    serde_json::from_slice(&bytes).map_err(|source| FilesError::Odd { path, source })
 }

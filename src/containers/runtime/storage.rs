@@ -8,8 +8,10 @@
 //! Not in the files: the labels of Podman's containers, the names of its pods, how a container ended.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::containerd::SANDBOX_NAME;
 use super::files::Machine;
@@ -103,6 +105,31 @@ impl Listed {
     }
 }
 
+/// A list, of which only what is a container is kept in memory: a user may write one of a million empty entries.
+struct Entries(BTreeMap<ContainerId, Entry>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Entries;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of containers")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some(listed) = list.next_element::<Listed>()? {
+                    entries.extend(listed.into_entry());
+                }
+                Ok(Entries(entries))
+            }
+        }
+        list.deserialize_seq(Each)
+    }
+}
+
 /// The lists of all stores, each read again when it was written again.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
@@ -117,8 +144,7 @@ impl Lists {
         {
             return entries.get(id).cloned();
         }
-        let (listed, _) = sources.json::<Vec<Listed>>(path.clone()).ok()?;
-        let entries: BTreeMap<_, _> = listed.into_iter().filter_map(Listed::into_entry).collect();
+        let (Entries(entries), _) = sources.json(path.clone()).ok()?;
         let entry = entries.get(id).cloned();
         self.read.insert(path, (stamp, entries));
         entry

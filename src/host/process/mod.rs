@@ -127,6 +127,31 @@ impl Process {
         self.folder.entries("fd", EXACT_FILES, MOST_FILES).ok()
     }
 
+    /// Its cgroups, a line for each hierarchy.
+    pub fn cgroups<'b>(&self, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+        std::str::from_utf8(self.folder.read("cgroup", MOST_TEXT, buffer).ok()?).ok()
+    }
+
+    /// What is mounted where, as it sees it.
+    pub fn mounts(&self) -> Result<Vec<u8>, HostError> {
+        self.folder.read_whole("mountinfo")
+    }
+
+    /// Its root, whatever that is by now.
+    pub fn root(&self) -> Result<Directory, HostError> {
+        self.folder.inner("root")
+    }
+
+    /// Whether it can mount only what we could mount ourselves: it is in our user namespace, or the kernel has
+    /// no others. In one of its own everybody may mount.
+    pub fn is_in_our_user_namespace(&self, host: &Host) -> bool {
+        match (self.folder.link("ns/user"), host.link("/proc/self/ns/user")) {
+            (Ok(theirs), Ok(ours)) => theirs == ours,
+            (Err(theirs), Err(ours)) => theirs.is_missing() && ours.is_missing() && !self.is_gone(),
+            _ => false,
+        }
+    }
+
     /// The path of its cgroup.
     pub fn cgroup<'b>(&self, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
         parse::cgroup(self.folder.read("cgroup", MOST_TEXT, buffer).ok()?)

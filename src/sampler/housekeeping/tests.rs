@@ -64,7 +64,7 @@ fn the_period_doubles_while_idle_and_is_the_interval_again_at_once() {
         if tick >= 50 {
             activity.cpu_ns += u64::from(tick) * 500_000_000;
         }
-        if state.is_due(tick.into()) || state.woke_up(&RULE, at, activity.cpu_ns) {
+        if state.is_due(tick.into(), 4) || state.woke_up(&RULE, at, activity.cpu_ns) {
             state.sampled(&RULE, 4, at, activity);
             sampled.push(tick);
         }
@@ -81,4 +81,16 @@ fn a_look_compares_with_the_last_look() {
     assert!(!state.woke_up(&RULE, second(1), cpu + 4_000_000));
     assert!(!state.woke_up(&RULE, second(2), cpu + 8_000_000));
     assert!(state.woke_up(&RULE, second(3), cpu + 20_000_000));
+}
+
+#[test]
+fn a_period_from_before_is_no_longer_than_what_is_allowed_now() {
+    let mut state = Housekeeping::default();
+    for tick in 0..8_u32 {
+        state.sampled(&RULE, 4, second(tick.into()), base());
+    }
+    let due = |longest| (0..20).filter(|tick| state.is_due(*tick, longest)).collect::<Vec<_>>();
+    assert_eq!(due(4), [0, 16]);
+    assert_eq!(due(3), [0, 8, 16]);
+    assert_eq!(due(0).len(), 20);
 }

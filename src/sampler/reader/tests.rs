@@ -4,17 +4,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Part, Pass, Reader};
+use super::{Part, Pass, Planned, Reader};
 use crate::clock::SystemClock;
 use crate::collectors::{CollectError, Outcome};
-use crate::metric::{Fields, Rows, Tags};
+use crate::metric::{Fields, Rows, Tags, Text};
+use crate::sampler::housekeeping::Rule;
+use crate::sampler::part::Periods;
 
 struct Quick(&'static str);
 
 impl Part for Quick {
-    fn name(&self) -> &'static str {
-        self.0
-    }
     fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         rows.add(self.0, Fields::new().with("v", 1_u64));
         Ok(Outcome::Read)
@@ -24,9 +23,6 @@ impl Part for Quick {
 struct Fails;
 
 impl Part for Fails {
-    fn name(&self) -> &'static str {
-        "fails"
-    }
     fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         rows.add("half", Fields::new().with("v", 1_u64));
         Err(CollectError::Odd { path: "/proc/odd", reason: "it is".into() })
@@ -37,9 +33,6 @@ impl Part for Fails {
 struct Hangs(Arc<Mutex<Receiver<()>>>);
 
 impl Part for Hangs {
-    fn name(&self) -> &'static str {
-        "hangs"
-    }
     fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
         self.0.lock().unwrap().recv().unwrap();
         rows.add("late", Fields::new().with("v", 1_u64));
@@ -52,8 +45,20 @@ fn hanging() -> (Sender<()>, Box<dyn Part>) {
     (release, Box::new(Hangs(Arc::new(Mutex::new(receiver)))))
 }
 
+const DEADLINE: Duration = Duration::from_millis(50);
+
+fn planned(name: &'static str, fingerprint: u64, part: Box<dyn Part>) -> Planned {
+    Planned { name, fingerprint, part: Some(part) }
+}
+
+fn counting(name: &'static str, fingerprint: u64) -> Planned {
+    planned(name, fingerprint, Box::new(Counts(name, 0)))
+}
+
 fn reader(parts: Vec<Box<dyn Part>>) -> Reader {
-    Reader::new(parts, Tags::default(), Duration::from_millis(50), Arc::new(SystemClock))
+    let names = ["first", "second", "third", "fourth"];
+    let parts = names.into_iter().zip(parts).map(|(name, part)| planned(name, 0, part)).collect();
+    Reader::new(parts, Tags::default(), DEADLINE, Arc::new(SystemClock))
 }
 
 /// Readings that failed, and that were stuck.
@@ -63,7 +68,8 @@ fn counts(reader: &Reader) -> (u64, u64) {
 }
 
 fn names(reader: &mut Reader) -> Vec<String> {
-    let pass = Pass::begin(&SystemClock, 1, false);
+    let rule = Rule { idle_cpu: 0.0, idle_memory_change: 0.0 };
+    let pass = Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0 });
     reader.read(pass).iter().map(|sample| sample.measurement.to_string()).collect()
 }
 
@@ -99,4 +105,79 @@ fn several_may_hang_at_once() {
     let mut reader = reader(vec![one, Box::new(Quick("a")), two, Box::new(Quick("b"))]);
     assert_eq!(names(&mut reader), ["a", "b"]);
     assert_eq!(counts(&reader).1, 2);
+}
+
+/// Counts its readings.
+struct Counts(&'static str, u64);
+
+impl Part for Counts {
+    fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+        self.1 += 1;
+        rows.add(self.0, Fields::new().with("v", self.1));
+        Ok(Outcome::Read)
+    }
+}
+
+fn values(reader: &mut Reader) -> Vec<String> {
+    let rule = Rule { idle_cpu: 0.0, idle_memory_change: 0.0 };
+    let pass = Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0 });
+    let samples = reader.read(pass);
+    let text = |sample: &crate::metric::Sample| {
+        let tags: Vec<_> = sample.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        format!("{} {} {:?}", sample.measurement, tags.join(","), sample.fields.get("v").unwrap())
+    };
+    samples.iter().map(text).collect()
+}
+
+#[test]
+fn what_is_wanted_as_before_goes_on() {
+    let before = ["a", "b", "c", "d"].map(|name| counting(name, 1)).into();
+    let mut reader = Reader::new(before, Tags::default(), DEADLINE, Arc::new(SystemClock));
+    values(&mut reader);
+    let tags = Tags::new([(Text::of("site"), Text::of("x"))]);
+    let same = |name| Planned { name, fingerprint: 9, part: None };
+    // Without b; c has other settings, d goes on whatever it is, there was no e before, and f is new.
+    let after = vec![same("d"), counting("c", 2), counting("a", 1), same("e"), counting("f", 1)];
+    reader.change(after, tags, DEADLINE);
+    let expected = ["d site=x U64(2)", "c site=x U64(1)", "a site=x U64(2)", "f site=x U64(1)"];
+    assert_eq!(values(&mut reader), expected);
+    let rows: Vec<_> = reader.counts().iter().map(|one| (one.name, one.rows)).collect();
+    assert_eq!(rows, [("d", 1), ("c", 1), ("a", 1), ("f", 1)]);
+}
+
+#[test]
+fn what_hangs_is_not_begun_twice() {
+    let (release, hangs) = hanging();
+    let mut reader = reader(vec![Box::new(Quick("a")), hangs]);
+    assert_eq!(names(&mut reader), ["a"]);
+    for _ in 0..3 {
+        let (_, fresh) = hanging();
+        let parts = vec![planned("second", 0, fresh), planned("b", 0, Box::new(Quick("b")))];
+        reader.change(parts, Tags::default(), DEADLINE);
+        assert_eq!(names(&mut reader), ["b"]);
+    }
+    assert_eq!(counts(&reader).1, 1);
+    release.send(()).unwrap();
+    let back = (0..100_000).any(|_| {
+        std::thread::yield_now();
+        release.send(()).unwrap();
+        names(&mut reader) == ["late", "b"]
+    });
+    assert!(back);
+}
+
+#[test]
+fn what_hangs_and_is_not_wanted_any_more_is_gone_when_it_returns() {
+    let (release, hangs) = hanging();
+    let mut reader = reader(vec![hangs]);
+    assert_eq!(names(&mut reader), [""; 0]);
+    reader.change(vec![planned("b", 0, Box::new(Quick("b")))], Tags::default(), DEADLINE);
+    release.send(()).unwrap();
+    // The receiving end goes with the part.
+    let gone = (0..100_000).any(|_| {
+        std::thread::yield_now();
+        release.send(()).is_err()
+    });
+    assert!(gone);
+    assert_eq!(names(&mut reader), ["b"]);
 }

@@ -1,17 +1,24 @@
-//! Values that are secrets, or may hold one: no mistake quotes any part of them, and what is a secret for sure
-//! is kept out of everything that is printed from then on.
+//! Values that are secrets, or may hold one: no mistake quotes any part of them, what is a secret for sure is
+//! kept out of everything that is printed from then on, and a file that holds one is not for everybody's eyes.
 
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Section, values};
+use super::super::document::{Kept, Named};
+use super::Section;
 use crate::secret::{Secret, remember};
 
 impl Section<'_> {
     /// A secret, from `key` itself or from the file that `file_key` names (without the line end).
     pub fn secret(&self, key: &'static str, file_key: &'static str) -> Option<Secret> {
         let inline = self.secret_text(key).map(Secret::new);
-        let file = self.file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+        // What comes from the environment is not in the file.
+        let is_in_file =
+            |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().is_some_and(|text| !text.contains("${"));
+        if self.peek(key).is_some_and(is_in_file) {
+            self.keep(key, None);
+        }
+        let file = self.secret_file(file_key).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
         if file.as_ref().is_some_and(String::is_empty) {
             self.mistake(file_key, "is empty; expected the secret in it");
         }
@@ -21,6 +28,20 @@ impl Section<'_> {
             self.mistake(key, format!("and {file_key} are both given; expected one of them"));
         }
         inline.or(file)
+    }
+
+    /// The content of the file that `key` names, which is a secret.
+    pub fn secret_file(&self, key: &'static str) -> Option<String> {
+        let text = self.file(key)?;
+        let name = self.peek(key).and_then(|value| self.string(key, value))?;
+        if let Ok(Named::At(path)) = self.document.locate(&name) {
+            self.keep(key, Some(path));
+        }
+        Some(text)
+    }
+
+    fn keep(&self, key: &str, file: Option<std::path::PathBuf>) {
+        self.document.keep(Kept { at: self.peek(key).map(Spanned::span), key: self.full(key), file });
     }
 
     /// A text that may be absent, and that may hold a secret.
@@ -37,7 +58,8 @@ impl Section<'_> {
     /// A string whose mistakes are told without any part of it.
     fn secret_string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
         let Some(text) = value.get_ref().as_str() else { return self.string(key, value) };
-        values::expand(text, self.document.outside.variable)
+        self.document
+            .expand(text)
             .inspect_err(|_| {
                 self.mistake(
                     key,

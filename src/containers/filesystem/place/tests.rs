@@ -3,6 +3,7 @@
 use super::{Layer, Place, Seen, find, layer, mounts, volumes};
 use crate::containers::identity::ContainerId;
 use crate::host::Host;
+use crate::host::process::Process;
 
 const HOST: &str = "22 1 8:1 / / rw - ext4 /dev/sda1 rw
 23 22 8:2 / /var/lib/docker rw - xfs /dev/sda2 rw
@@ -26,7 +27,7 @@ fn folder(path: &str) -> Seen {
 fn the_root_tells_where_the_layer_is() {
     check(
         "90 1 0:50 / / rw - overlay overlay rw,lowerdir=/l/A:/l/B,upperdir=/var/lib/docker/overlay2/X/diff,workdir=/w\n",
-        &folder("/var/lib/docker/overlay2/X/diff"),
+        &Seen::Upper("/var/lib/docker/overlay2/X/diff".to_owned()),
     );
     check(
         "90 1 0:50 / / rw - overlay overlay rw,lowerdir=l/A,upperdir=X/diff,workdir=X/work\n",
@@ -82,18 +83,55 @@ fn dockers_files_help_where_the_mounts_do_not() {
     };
     let id = ContainerId::parse(&"a".repeat(64)).unwrap();
     let host = Host::new(root.path());
+    write("proc/7/stat", "");
+    let process = Process::open(&host, 7).unwrap();
     let mount_id = format!("d/image/overlay2/layerdb/mounts/{id}/mount-id");
-    assert_eq!(find(&host, "/d", &id, 7), None);
+    assert_eq!(find(&host, "/d", &id, &process), None);
     for odd in ["", "../../etc", ".", "a/b"] {
         write(&mount_id, odd);
-        assert_eq!(find(&host, "/d", &id, 7), None, "{odd:?}");
+        assert_eq!(find(&host, "/d", &id, &process), None, "{odd:?}");
     }
     write(&mount_id, "LAYER\n");
     let place = |path: &str| Place { layer: Layer::Folder(path.to_owned()), log: None, volumes: Vec::new() };
-    assert_eq!(find(&host, "/d", &id, 7), Some(place("/d/overlay2/LAYER/diff")));
+    assert_eq!(find(&host, "/d", &id, &process), Some(place("/d/overlay2/LAYER/diff")));
     write("proc/7/mountinfo", "90 1 0:52 / / rw - aufs none rw,si=1a2b\n");
     write("sys/fs/aufs/si_1a2b/br0", "/d/aufs/diff/L=rw\n");
     write(&format!("d/containers/{id}/config.v2.json"), "{}");
     let log = Some(format!("/d/containers/{id}"));
-    assert_eq!(find(&host, "/d", &id, 7), Some(Place { log, ..place("/d/aufs/diff/L") }));
+    assert_eq!(find(&host, "/d", &id, &process), Some(Place { log, ..place("/d/aufs/diff/L") }));
+}
+
+/// In a user namespace a process mounts what it likes: a path that it made up is not walked.
+#[test]
+fn an_upper_directory_that_a_container_made_up_is_not_believed() {
+    let root = tempfile::tempdir().unwrap();
+    let link = |target: &str, path: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(target, path).unwrap();
+    };
+    for folder in ["layer", "victim", "proc/7", "proc/self"] {
+        std::fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    std::fs::write(root.path().join("proc/7/stat"), "").unwrap();
+    link("../../layer", "proc/7/root");
+    let id = ContainerId::parse(&"a".repeat(64)).unwrap();
+    let host = Host::new(root.path());
+    let process = Process::open(&host, 7).unwrap();
+    let check = |upper: &str, is_walked: bool| {
+        let text = format!("90 1 0:50 / / rw - overlay overlay rw,upperdir={upper},workdir=/w\n");
+        std::fs::write(root.path().join("proc/7/mountinfo"), text).unwrap();
+        assert_eq!(find(&host, "/d", &id, &process).is_some(), is_walked, "{upper}");
+    };
+    link("user:[1]", "proc/self/ns/user");
+    // Who may not look at the process knows nothing of it.
+    check("/victim", false);
+    link("user:[2]", "proc/7/ns/user");
+    check("/victim", false);
+    check("/layer", true);
+    check("/gone", false);
+    // The runtime's own word.
+    link("user:[1]", "proc/7/ns/user");
+    check("/victim", true);
 }

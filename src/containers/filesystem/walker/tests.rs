@@ -6,9 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::{Order, Walker, Why, pause, rest, retry};
+use crate::containers::filesystem::place::Layer;
 use crate::containers::filesystem::{FilesystemConfig, Known, Shared, lock};
 use crate::containers::identity::ContainerId;
 use crate::host::Host;
+use crate::host::process::Process;
 use crate::metric::Monotonic;
 
 const MILLI: fn(u64) -> Duration = Duration::from_millis;
@@ -64,11 +66,17 @@ impl Made {
         let config = FilesystemConfig { cpu_share, volumes: true, ..FilesystemConfig::default() };
         let known = Shared::default();
         lock(&known).insert(id.clone(), Known::default());
-        let mut walker = Walker::new(config, "/d".to_owned(), Host::new(root.path()), known.clone());
-        walker.take(Ok(Order::Follow(id.clone(), 7)));
-        let made = Self { root, id, known, walker, orders: channel() };
+        let walker = Walker::new(config, "/d".to_owned(), Host::new(root.path()), known.clone());
+        let mut made = Self { root, id, known, walker, orders: channel() };
         made.write("proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda rw\n");
+        made.write("proc/7/stat", "");
+        made.follow();
         made
+    }
+
+    fn follow(&mut self) {
+        let process = Process::open(&Host::new(self.root.path()), 7).unwrap();
+        self.walker.take(Ok(Order::Follow(self.id.clone(), process)));
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -114,7 +122,7 @@ fn a_container_that_is_not_found_is_asked_for_again() {
     assert_eq!(made.walker.followed[&id].failures, 1);
     let mut made = made.with_mounts();
     made.write("layer/file", "x");
-    made.walker.take(Ok(Order::Follow(id.clone(), 7)));
+    made.follow();
     made.walker.visit(&id, &made.orders.1);
     assert_eq!(made.walker.followed[&id].failures, 0);
     assert!(lock(&made.known)[&id].usage.is_some());
@@ -123,6 +131,18 @@ fn a_container_that_is_not_found_is_asked_for_again() {
     made.walker.visit(&id, &made.orders.1);
     let known = lock(&made.known);
     assert!(known[&id].is_lost && known[&id].usage.is_some());
+}
+
+#[test]
+fn whoever_gets_the_number_of_a_process_is_not_taken_for_it() {
+    let mut made = Made::new(1.0).with_mounts();
+    made.write("layer/file", "x");
+    fs::rename(made.root.path().join("proc/7"), made.root.path().join("proc/ended")).unwrap();
+    made.write("proc/7/stat", "");
+    made.write("proc/7/mountinfo", "9 1 0:50 / / rw - overlay overlay rw,upperdir=/others,workdir=/w\n");
+    made.write("others/file", "x");
+    let place = made.walker.place(&made.id.clone(), &made.orders.1).unwrap();
+    assert_eq!(place.layer, Layer::Folder("/layer".to_owned()));
 }
 
 #[test]

@@ -1,0 +1,197 @@
+//! The running agent, and its way from one configuration to the next without a stop.
+//!
+//! A new configuration is read in full before anything changes: with a mistake in it, or with a change that
+//! only a start can make, the old one stays in force as a whole. What is the same in both goes on untouched.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::base_tags;
+use super::feed::Feed;
+use super::said::Said;
+use super::senders::Senders;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::host::Host;
+use crate::logs;
+use crate::metric::Tags;
+use crate::orders::ReloadReport;
+use crate::pulse::Pulses;
+use crate::sampler::{self, Sampler, Setup, Waker};
+use crate::self_metrics::ContainerCount;
+use crate::service::Service;
+use crate::settings::Mistake;
+use crate::spool::Spool;
+
+/// A disk or a reading that hangs does not hold up the rest.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What all parts of the agent share, whatever the configuration says.
+#[derive(Clone)]
+pub(super) struct Common {
+    /// Where the configuration is read again.
+    pub(super) path: PathBuf,
+    pub(super) host: Host,
+    pub(super) spool: Spool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) service: Service,
+    pub(super) pulses: Pulses,
+    pub(super) count: ContainerCount,
+}
+
+/// What runs.
+pub(super) struct Supervisor {
+    common: Common,
+    said: Said,
+    base: Tags,
+    senders: Senders,
+    waker: Waker,
+    /// What listens to runtimes for the sampler.
+    listeners: JoinSet<()>,
+    /// Feeds of containers so far.
+    feeds: u64,
+    flush_timeout: Duration,
+}
+
+impl Supervisor {
+    /// Starts what sends, and gives the sampler, which its own thread is to run.
+    pub(super) fn start(config: Config, common: Common) -> (Self, Sampler) {
+        let Common { host, spool, clock, pulses, count, .. } = common.clone();
+        let said = Said::of(&config);
+        let base = base_tags(&host, &config);
+        let mut senders = Senders::new(spool.clone(), clock.clone(), pulses.clone());
+        senders.change(config.sinks);
+        let feed = Feed::new(0, &config.containers, &host, &base, &count);
+        let setup = Setup {
+            config: config.sampler,
+            collectors: config.collectors,
+            containers: feed.for_sampler,
+            base: base.clone(),
+            requests: senders.requests(),
+        };
+        let (sampler, waker) = Sampler::new(setup, host, spool, clock);
+        let sampler = sampler.with_pulse(pulses.part("sampler"));
+        let listeners = feed.listeners.start(&waker);
+        let flush_timeout = config.agent.flush_timeout;
+        let supervisor = Self { common, said, base, senders, waker, listeners, feeds: 0, flush_timeout };
+        (supervisor, sampler)
+    }
+
+    /// Has everything sent that waits.
+    pub(super) fn flush(&self) {
+        tracing::info!("sending now, as asked");
+        self.senders.flush();
+    }
+
+    /// Goes on with what the files say now, or with what they said before.
+    pub(super) async fn reload(&mut self) -> Result<ReloadReport, String> {
+        let Common { path, service, .. } = self.common.clone();
+        service.reloading();
+        let done = match load(path).await {
+            Ok(config) => self.follow(config).await,
+            Err(reason) => Err(reason),
+        };
+        match &done {
+            Ok(report) => {
+                report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                tracing::info!(changes = %report, "the configuration was read again and is in force");
+                service.notice(None);
+            }
+            Err(reason) => {
+                tracing::error!(reason, "the old configuration stays in force");
+                service.notice(Some(&format!("the old configuration stays in force: {reason}")));
+            }
+        }
+        service.ready();
+        done
+    }
+
+    async fn follow(&mut self, config: Config) -> Result<ReloadReport, String> {
+        let new = Said::of(&config);
+        if let Some(reason) = self.said.refusal(&new) {
+            return Err(reason);
+        }
+        let mut report = self.said.changes(&new);
+        report.warnings = config.remarks.iter().map(ToString::to_string).collect();
+        logs::start(config.log);
+        let base = base_tags(&self.common.host, &config);
+        let feed = if self.said.differs(&new, "containers") || base != self.base {
+            self.feeds = self.feeds.wrapping_add(1);
+            let Common { host, count, .. } = &self.common;
+            Some(Feed::new(self.feeds, &config.containers, host, &base, count))
+        } else {
+            None
+        };
+        // Frames of before are for the sinks of before: the spool hears of the new ones first.
+        let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+        if tokio::time::timeout(PATIENCE, self.common.spool.change(config.spool, names)).await.is_err() {
+            tracing::warn!("the spool's disk hangs; it gets to know the new sinks when it does not any more");
+        }
+        self.senders.change(config.sinks);
+        let (for_sampler, listeners) = match feed {
+            Some(Feed { for_sampler, listeners }) => (for_sampler, Some(listeners.start(&self.waker))),
+            None => (sampler::Feed::Same, None),
+        };
+        let changed = self.waker.change(Setup {
+            config: config.sampler,
+            collectors: config.collectors,
+            containers: for_sampler,
+            base: base.clone(),
+            requests: self.senders.requests(),
+        });
+        if tokio::time::timeout(PATIENCE, changed).await.is_err() {
+            tracing::warn!("a reading takes long; what is read changes when it has ended");
+        }
+        if let Some(listeners) = listeners {
+            // Those of before end here.
+            self.listeners = listeners;
+        }
+        (self.said, self.base, self.flush_timeout) = (new, base, config.agent.flush_timeout);
+        Ok(report)
+    }
+
+    /// Stops what reads.
+    pub(super) fn stop_reading(&self) {
+        self.waker.stop();
+    }
+
+    /// How long [`Supervisor::finish`] may take.
+    pub(super) fn flush_timeout(&self) -> Duration {
+        self.flush_timeout
+    }
+
+    /// Sends what can be sent in time.
+    pub(super) async fn finish(self) {
+        drop(self.listeners);
+        self.senders.finish(self.flush_timeout).await;
+    }
+}
+
+/// Reads the configuration on a thread of its own: its files may be on a disk that hangs.
+async fn load(path: PathBuf) -> Result<Config, String> {
+    let (read, config) = oneshot::channel();
+    let reading = std::thread::Builder::new().name("reload".into());
+    let started = reading.spawn(move || {
+        // Nobody waits for it any more when the agent stops.
+        let _ = read.send(config::load_to_run(&path));
+    });
+    if let Err(error) = started {
+        return Err(format!("no thread can be started to read the configuration: {error}"));
+    }
+    match config.await {
+        Ok(read) => read.map_err(|mistakes| said(&mistakes)),
+        Err(_) => Err("reading the configuration ended in a defect".to_owned()),
+    }
+}
+
+fn said(mistakes: &[Mistake]) -> String {
+    let all: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    match all.as_slice() {
+        [one] => format!("the configuration has a mistake: {one}"),
+        all => format!("the configuration has {} mistakes: {}", all.len(), all.join("; ")),
+    }
+}

@@ -102,6 +102,42 @@ fn a_copied_layer_takes_what_du_says() {
     }
 }
 
+/// In a user namespace a container mounts an overlay whose upper directory, made in a filesystem of its own, has
+/// the path of a folder of the host, and moves in.
+#[test]
+fn a_container_cannot_have_a_folder_of_the_host_walked() {
+    if lacks("docker") {
+        return;
+    }
+    let docker = Docker::on("overlay2");
+    let victim = tempfile::tempdir_in("/tmp").unwrap();
+    fs::write(victim.path().join("secret"), vec![1; 8 << 20]).unwrap();
+    let path = victim.path().display();
+    let script = format!(
+        "set -e; b=/bin/busybox; [ -e $b ] || b=$(command -v busybox); \
+         busybox mount -t tmpfs none /tmp; busybox mkdir -p {path} /tmp/w /tmp/l; busybox cp $b {path}/busybox; \
+         busybox mount -t overlay -o lowerdir=/tmp/l,upperdir={path},workdir=/tmp/w,userxattr none /mnt; \
+         exec busybox chroot /mnt /busybox sleep 1000"
+    );
+    let options =
+        ["--network", "none", "--tmpfs", "/mnt", "--tmpfs", "/tmp", "--security-opt", "seccomp=unconfined"];
+    let command = ["busybox", "unshare", "-U", "-r", "-m", "sh", "-c", &script];
+    let container = docker.run("liar", &options, &command);
+    let pid = docker.cli(&["inspect", "-f", "{{.State.Pid}}", &container.name]);
+    let lie = format!("upperdir={path},");
+    wait_within(Duration::from_secs(60), "the container to have moved", || {
+        let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        mounts.lines().any(|line| line.contains(" / / ") && line.contains(&lie)).then_some(())
+    });
+    let home = Home::new(&config(&docker, "period = \"1s\"\ncpu_share = \"50%\"\n"));
+    let _agent = home.run();
+    let row = wait_within(Duration::from_secs(60), "a row", || {
+        rows(&home, "docker_container_fs", &container).pop()
+    });
+    let layer = docker.cli(&["inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", &container.name]);
+    assert_eq!(row["fields"]["base_usage_bytes"].as_u64(), Some(du(Path::new(&layer)).0), "{row}");
+}
+
 /// Processor time that one thread of the agent has used.
 fn thread_time(agent: &Agent, name: &str) -> Option<Duration> {
     let tasks = fs::read_dir(format!("/proc/{}/task", agent.server.id())).unwrap();

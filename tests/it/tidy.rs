@@ -76,8 +76,14 @@ const CONFINED: &[(&str, &str)] = &[
     ("clap", "src/cli/"),
 ];
 
-const DOCUMENTS: &[&str] =
-    &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "migrations/README.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "migrations/README.md",
+];
 
 /// All Rust files below a folder, by their paths in the repository, with their text.
 fn sources(folder: &str) -> Vec<(String, String)> {

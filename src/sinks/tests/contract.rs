@@ -236,6 +236,7 @@ fn http_cases() -> Vec<Case> {
         ("stored, and an answer as long as it likes", Act::Flood(ENDLESS), Verdict::Accepted),
         ("stored, and an answer of a tebibyte", Act::Flood(HUGE), Verdict::Accepted),
         ("a head without end", Act::Flood("HTTP/1.1 200 OK\r\nx: "), BUSY),
+        ("stored, and a chunk that never begins", Act::Flood(CHUNKED), Verdict::Accepted),
         ("busy, and a huge answer", Act::Flood(HUGE_AND_BUSY), BUSY),
     ];
     cases.extend(acts.map(|(name, act, verdict)| Case { name, act, verdict }));
@@ -243,6 +244,7 @@ fn http_cases() -> Vec<Case> {
 }
 
 const ENDLESS: &str = "HTTP/1.1 200 OK\r\n\r\n";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;";
 const HUGE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n";
 const HUGE_AND_BUSY: &str = "HTTP/1.1 503 No\r\ncontent-length: 1099511627776\r\n\r\n";
 
@@ -253,6 +255,8 @@ fn slow_cases() -> Vec<Case> {
         ("timed out", Act::Silence, Verdict::Slow),
         ("timed out within the head", Act::Stall("HTTP/1.1 200 O"), Verdict::Slow),
         ("stored, and an answer that never ends", Act::Stall(stalls), Verdict::Accepted),
+        ("a head by drops", Act::Drip("HTTP/1.1 200 OK\r\nx: "), Verdict::Slow),
+        ("stored, and an answer by drops", Act::Drip(ENDLESS), Verdict::Accepted),
     ]
     .map(|(name, act, verdict)| Case { name, act, verdict })
     .into()

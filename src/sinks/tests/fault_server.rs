@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// Between two drops: far less than the patience of any sink.
+const DRIP: Duration = Duration::from_millis(5);
 
 /// What is done with one connection.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub(super) enum Act {
     Stall(&'static str),
     /// Reads the request, says this, and goes on without end.
     Flood(&'static str),
+    /// The same, but a byte now and then: never silent for long.
+    Drip(&'static str),
 }
 
 /// A request as it was received.
@@ -109,6 +115,13 @@ async fn play(stream: &mut TcpStream, act: Act, shared: &Mutex<Shared>) -> std::
             stream.write_all(text.as_bytes()).await?;
             loop {
                 stream.write_all(&[b'x'; 4096]).await?;
+            }
+        }
+        Act::Drip(text) => {
+            stream.write_all(text.as_bytes()).await?;
+            loop {
+                stream.write_all(b"x").await?;
+                tokio::time::sleep(DRIP).await;
             }
         }
         Act::Silence | Act::ResetBefore | Act::Blurt(_) => until_gone(stream).await,

@@ -5,8 +5,22 @@ use std::fs;
 
 use crate::support::{Docker, Home, counted_io, lacks, lines, settings};
 
-const COMMANDS: &[&str] =
-    &["run", "check", "sample", "containers", "ps", "machine", "metrics", "spool", "spool status"];
+const COMMANDS: &[&str] = &[
+    "run",
+    "check",
+    "sample",
+    "containers",
+    "ps",
+    "machine",
+    "metrics",
+    "top",
+    "status",
+    "flush",
+    "reload",
+    "watch",
+    "spool",
+    "spool status",
+];
 
 /// A configuration that touches nothing outside its own folder.
 const QUIET: &str = r#"

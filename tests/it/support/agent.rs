@@ -68,6 +68,18 @@ impl Home {
         self.path().join("dunlin.toml")
     }
 
+    /// The control socket of an agent that was not told of another place.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path().join("run/control.sock")
+    }
+
+    /// Asks the agent: a command with words of its own.
+    pub(crate) fn ask(&self, words: &[&str]) -> Ended {
+        let socket = self.socket();
+        let words = words.iter().map(OsStr::new).chain([OsStr::new("--socket"), socket.as_os_str()]);
+        self.dunlin(words)
+    }
+
     /// Starts the agent.
     pub(crate) fn run(&self) -> Agent {
         self.start(None)
@@ -156,6 +168,8 @@ impl Home {
     fn at_home(&self, mut command: Command) -> Command {
         // What the person at the machine has set must not decide what a test sees.
         command.current_dir(self.path()).env_remove("NO_COLOR").env_remove("RUST_LOG");
+        // As systemd does: two agents of two tests are not to share a socket.
+        command.env("RUNTIME_DIRECTORY", self.path().join("run"));
         command
     }
 }

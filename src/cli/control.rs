@@ -14,7 +14,7 @@ use crate::metric::Sample;
 use crate::orders::ReloadReport;
 
 /// Which agent.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct SocketArg {
     /// The control socket of the agent. Without it: that of the service, or of an agent of your own.
     #[arg(long, value_name = "PATH")]

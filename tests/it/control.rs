@@ -1,7 +1,7 @@
 //! The control socket: who may ask, what is answered, and what a hostile client can do (nothing). No port.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -43,17 +43,6 @@ fn json(home: &Home, words: &[&str]) -> Value {
     serde_json::from_str(&ended.out).unwrap()
 }
 
-/// One question in the protocol's own words.
-#[track_caller]
-fn ask(socket: &Path, question: &str) -> Value {
-    let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(patience())).unwrap();
-    stream.write_all(question.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{question}: {error}: {answer}"))
-}
-
 #[test]
 fn what_is_asked_is_answered() {
     let home = Home::new(CONFIG);
@@ -79,11 +68,11 @@ fn what_is_asked_is_answered() {
         words.out
     );
 
-    let spool = ask(&home.socket(), "{\"ask\":\"spool\"}\n");
+    let spool = home.ask_protocol("spool");
     let sinks = spool["ok"]["sinks"].as_array().unwrap();
     assert!(sinks.iter().all(|sink| sink["identity_holds"] == true), "{spool}");
-    assert_eq!(ask(&home.socket(), "{\"ask\":\"flush\"}\n"), serde_json::json!({ "ok": null }));
-    assert!(ask(&home.socket(), "{\"ask\":\"containers\"}\n")["ok"].is_array());
+    assert_eq!(home.ask_protocol("flush"), serde_json::json!({ "ok": null }));
+    assert!(home.ask_protocol("containers")["ok"].is_array());
     assert_eq!(home.ask(&["flush"]).code, Some(0));
 
     assert!(agent.server.stop().success());
@@ -101,16 +90,11 @@ fn rows_are_watched_as_they_are_made() {
     let mut stream = UnixStream::connect(home.socket()).unwrap();
     stream.set_read_timeout(Some(patience())).unwrap();
     stream.write_all(b"{\"ask\":\"watch\",\"recent\":true}\n").unwrap();
-    let mut lines = Vec::new();
-    let mut piece = [0; 65536];
     // The pace, what the spool has, and two passes.
-    while lines.iter().filter(|byte| **byte == b'\n').count() < 4 {
-        let count = stream.read(&mut piece).unwrap();
-        assert!(count > 0, "the agent hung up: {}", String::from_utf8_lossy(&lines));
-        lines.extend_from_slice(&piece[..count]);
-    }
-    let text = String::from_utf8(lines).unwrap();
-    let lines: Vec<Value> = text.lines().take(4).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines =
+        BufReader::new(stream).lines().take(4).map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    assert_eq!(lines.len(), 4, "the agent hung up: {lines:?}");
     assert_eq!(lines[0]["ok"]["interval_seconds"], 1.0);
     let times = |line: &Value| -> Vec<i64> {
         let rows = line["ok"]["rows"].as_array().unwrap_or_else(|| panic!("no rows in {line}"));
@@ -163,7 +147,7 @@ fn a_bad_question_is_told_what_was_expected() {
     for question in
         ["\n", "status\n", "{\"ask\":\"stop\"}\n", "{\"ask\":1}\n", "\u{0}\u{1}\n", &"x".repeat(4200)]
     {
-        let answer = ask(&home.socket(), question);
+        let answer = home.ask_protocol_line(question);
         assert_eq!(answer["error"]["kind"], "request", "{question}: {answer}");
         assert!(answer["error"]["message"].as_str().unwrap().contains("expected"), "{answer}");
     }

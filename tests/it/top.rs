@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Home, binary, wait_for};
+use crate::support::{Docker, Home, binary, lacks, wait_for};
 
 const CONFIG: &str = r#"
 [agent]
@@ -57,7 +57,7 @@ impl OnTerminal {
     }
 
     /// Waits for the end, and fails unless the terminal is as it was.
-    fn is_given_back(mut self) {
+    fn ends_well(mut self) {
         self.wait_for("left with 0");
         wait_for("the end of stty", || self.script.try_wait().unwrap());
         let screen = self.screen();
@@ -88,7 +88,7 @@ fn keys_sort_and_quit() {
     top.wait_for("the agent's rows, every 1s");
     top.press(b"mxn");
     top.press(b"q");
-    top.is_given_back();
+    top.ends_well();
 }
 
 #[test]
@@ -97,13 +97,13 @@ fn a_signal_gives_the_terminal_back() {
         let top = OnTerminal::start(Home::new(CONFIG), "--interval 1s");
         top.wait_for("own readings, every 1s");
         kill_process(top.pid(), signal).unwrap();
-        top.is_given_back();
+        top.ends_well();
     }
     // The same from the keyboard.
     let mut top = OnTerminal::start(Home::new(CONFIG), "--interval 1s");
     top.wait_for("own readings, every 1s");
     top.press(&[3]);
-    top.is_given_back();
+    top.ends_well();
 }
 
 #[test]
@@ -126,4 +126,38 @@ fn one_screen_is_printed_for_a_pipe() {
         assert!((0.0..=100.0).contains(&percent.parse::<f64>().unwrap()), "{screen}");
         assert!(screen.lines().any(|line| line.starts_with("NAME ") && line.contains("CPU%")), "{screen}");
     }
+}
+
+#[test]
+fn a_busy_container_comes_first() {
+    if lacks("docker") {
+        return;
+    }
+    let docker = Docker::shared();
+    let options = ["--network", "none"];
+    let idle = docker.run("idle", &options, &["sleep", "1000"]);
+    let busy = docker.run("busy", &options, &["sh", "-c", "while :; do :; done"]);
+    let config =
+        CONFIG.replace("[containers]\nenabled = false\n", &format!("[containers]\n{}", docker.settings()));
+    let home = Home::new(&config);
+    let _agent = home.run();
+    // By name, state and share; the share of one that is busy is there from the second reading on.
+    let screen = wait_for("both containers", || {
+        let asked = home.ask(&["top", "--once"]);
+        let percent = |line: &str| line.split_ascii_whitespace().nth(3)?.parse::<f64>().ok();
+        let busy =
+            asked.out.lines().position(|line| line.starts_with(&busy.name) && percent(line) > Some(5.0))?;
+        let idle = asked.out.lines().position(|line| line.starts_with(&idle.name))?;
+        (busy < idle).then_some(asked.out)
+    });
+    let line = screen.lines().find(|line| line.starts_with(&busy.name)).unwrap();
+    let columns: Vec<_> = line.split_ascii_whitespace().collect();
+    assert_eq!(columns[1..3], ["docker", "running"], "{screen}");
+    assert_eq!(columns.len(), 11, "{screen}");
+
+    // The same containers as a command that reads by itself finds them.
+    let all = home.ask_protocol("containers");
+    let name = |one: &serde_json::Value| one["name"].as_str().unwrap_or_default().to_owned();
+    let names: Vec<_> = all["ok"].as_array().unwrap().iter().map(name).collect();
+    assert!(names.contains(&busy.name) && names.contains(&idle.name), "{names:?}");
 }

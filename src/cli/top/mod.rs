@@ -113,7 +113,7 @@ impl View {
                 Event::Rows(samples) => {
                     self.model.take(&samples);
                     if self.model.is_complete() {
-                        let lines = self.lines(terminal::size());
+                        let lines = self.lines(Size { rows: None, ..terminal::size() });
                         return print(
                             &lines.iter().flat_map(|line| [line.text.trim_end(), "\n"]).collect::<String>(),
                         );

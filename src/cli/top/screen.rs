@@ -36,7 +36,8 @@ pub(super) fn lines(model: &Model, sort: Sort, source: &str, size: Size) -> Vec<
     let every = humantime::format_duration(Duration::from_secs_f64(
         (model.interval.as_secs_f64() * 10.0).round() / 10.0,
     ));
-    texts.push(format!("{source}, every {every}; q quits, sort by c cpu, m memory, n network, a name"));
+    let keys = if size.rows.is_some() { "; q quits, sort by c cpu, m memory, n network, a name" } else { "" };
+    texts.push(format!("{source}, every {every}{keys}"));
     texts.push(String::new());
     let heads = texts.len();
     texts.push(format!("{:<width$} {HEAD}", "NAME"));
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_screen_reads_like_this() {
-        let shown = lines(&model(), Sort::Cpu, "the agent's rows", Size { columns: 120, rows: None });
+        let shown = lines(&model(), Sort::Cpu, "the agent's rows", Size { columns: 120, rows: Some(30) });
         let text: String = shown.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
         let expected = "\
 dunlin top: ship, 00:00:20 UTC, up 1day 1h 1m

@@ -1,7 +1,7 @@
 //! The control socket: how a person at the machine asks the running agent.
 //!
 //! **Who.** A Unix socket, for its owner and its group alone: the folder is 0750, the socket 0660, and the kernel tells
-//! who has connected, which is checked besides ([`peer`](self)). There is no port.
+//! who has connected, which is checked besides (`peer.rs`). There is no port.
 //!
 //! **What.** One line of JSON, at most 4 KiB, and lines of JSON as the answer; then the agent hangs up.
 //!

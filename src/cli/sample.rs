@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::containers::{known_containers, name_anew};
-use super::{Exit, complain, folder};
+use super::{Exit, complain, folder, log_quietly};
 use crate::clock::{Clock, SystemClock};
 use crate::collectors::{self, Named, Outcome};
 use crate::containers::{Change, Containers};

@@ -12,16 +12,18 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::supervisor::{Common, Supervisor};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::control::{self, Current, Server};
 use crate::host::Host;
 use crate::logs;
 use crate::metric::{Tags, Text};
 use crate::orders::{self, Order};
 use crate::pulse::Pulses;
+use crate::sampler::Live;
 use crate::self_metrics::ContainerCount;
 use crate::service::{self, Service};
 use crate::spool::{Figures, Spool, SpoolError};
@@ -73,14 +75,31 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
 async fn agent(path: PathBuf, config: Config) -> Result<(), AppError> {
     let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
     let mut signals = Signals::new()?;
-    let (_orders, mut asked) = orders::channel();
+    let (orders, mut asked) = orders::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
     let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
     let spool_path = config.spool.path.display().to_string();
     let (spool, spool_thread) = Spool::start(config.spool.clone(), boot_id(&host), names, clock.clone())?;
     let guard = service::guard(service.clone(), pulses.clone(), spool.clone(), count.clone());
-    let common = Common { path, host, spool: spool.clone(), clock, service: service.clone(), pulses, count };
+    let live = Live::default();
+    let (files, containers) = (config.files.clone(), config.containers.clone());
+    let (current, seen) = watch::channel(Current { files, containers, reload: None });
+    if let Some(server) = Server::open(&config.agent.control) {
+        let agent = control::Agent {
+            started: clock.moment(),
+            clock: clock.clone(),
+            host: host.clone(),
+            spool: spool.clone(),
+            spool_path: config.spool.path.clone(),
+            live: live.clone(),
+            orders: orders.clone(),
+            current: seen,
+        };
+        tokio::spawn(server.serve(agent));
+    }
+    let (to, told) = (spool.clone(), service.clone());
+    let common = Common { path, host, spool: to, clock, service: told, pulses, count, live, current };
     let (mut supervisor, sampler) = Supervisor::start(config, common);
     let sampling = std::thread::Builder::new().name("sampler".into()).spawn(move || sampler.run())?;
     tracing::info!(spool = %spool_path, rows_waiting = waiting(&spool.figures()), "dunlin runs");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::collectors::{self, Named};
 use crate::containers;
+use crate::control;
 use crate::logs;
 use crate::metric::Text;
 use crate::sampler;
@@ -59,6 +60,8 @@ pub struct Agent {
     pub state_dir: PathBuf,
     /// How long a stop may take to send what is still waiting.
     pub flush_timeout: Duration,
+    /// Where people ask the running agent.
+    pub control: control::Place,
 }
 
 /// What a configuration is read for.
@@ -119,6 +122,7 @@ fn from_root(root: Section<'_>) -> Config {
         root: root_folder(&agent),
         state_dir: state_dir.clone(),
         flush_timeout: agent.duration("flush_timeout", 5 * SECOND, Duration::ZERO..=600 * SECOND),
+        control: control::Place::from_section(&agent),
     };
     agent.finish();
     let tags = root.section("tags");

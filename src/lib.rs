@@ -24,6 +24,8 @@ pub mod sender;
 pub mod encode;
 pub mod sinks;
 
+pub mod control;
+
 pub mod app;
 pub mod cli;
 pub mod clock;

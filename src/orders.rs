@@ -21,7 +21,7 @@ pub enum Order {
 }
 
 /// What a reload has changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReloadReport {
     /// Sinks that are new, or back with the backlog that they had.
     pub added: Vec<String>,

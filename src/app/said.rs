@@ -9,7 +9,7 @@ use crate::orders::ReloadReport;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Said {
     /// Keys that a running agent cannot follow, with their values.
-    fixed: [(&'static str, PathBuf); 3],
+    fixed: [(&'static str, PathBuf); 4],
     tables: Vec<(&'static str, u64)>,
     /// By name.
     sinks: Vec<(String, u64)>,
@@ -22,6 +22,7 @@ impl Said {
                 ("agent.root", config.agent.root.clone()),
                 ("agent.state_dir", config.agent.state_dir.clone()),
                 ("spool.path", config.spool.path.clone()),
+                ("agent.control_socket", config.agent.control.said()),
             ],
             tables: config.tables.clone(),
             sinks: config.sinks.iter().map(|sink| (sink.name.clone(), sink.fingerprint)).collect(),
@@ -68,6 +69,8 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::Said;
 
     fn said(state_dir: &str, tables: &[(&'static str, u64)], sinks: &[(&str, u64)]) -> Said {
@@ -76,6 +79,7 @@ mod tests {
                 ("agent.root", "/".into()),
                 ("agent.state_dir", state_dir.into()),
                 ("spool.path", format!("{state_dir}/spool.db").into()),
+                ("agent.control_socket", PathBuf::new()),
             ],
             tables: tables.to_vec(),
             sinks: sinks.iter().map(|(name, print)| ((*name).to_owned(), *print)).collect(),

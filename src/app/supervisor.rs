@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::base_tags;
@@ -16,12 +16,13 @@ use super::said::Said;
 use super::senders::Senders;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::control::{Current, LastReload};
 use crate::host::Host;
 use crate::logs;
 use crate::metric::Tags;
 use crate::orders::ReloadReport;
 use crate::pulse::Pulses;
-use crate::sampler::{self, Sampler, Setup, Waker};
+use crate::sampler::{self, Live, Sampler, Setup, Waker};
 use crate::self_metrics::ContainerCount;
 use crate::service::Service;
 use crate::settings::Mistake;
@@ -41,6 +42,9 @@ pub(super) struct Common {
     pub(super) service: Service,
     pub(super) pulses: Pulses,
     pub(super) count: ContainerCount,
+    /// What is shown to who asks.
+    pub(super) live: Live,
+    pub(super) current: watch::Sender<Current>,
 }
 
 /// What runs.
@@ -60,7 +64,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Starts what sends, and gives the sampler, which its own thread is to run.
     pub(super) fn start(config: Config, common: Common) -> (Self, Sampler) {
-        let Common { host, spool, clock, pulses, count, .. } = common.clone();
+        let Common { host, spool, clock, pulses, count, live, .. } = common.clone();
         let said = Said::of(&config);
         let base = base_tags(&host, &config);
         let mut senders = Senders::new(spool.clone(), clock.clone(), pulses.clone());
@@ -74,7 +78,7 @@ impl Supervisor {
             requests: senders.requests(),
         };
         let (sampler, waker) = Sampler::new(setup, host, spool, clock);
-        let sampler = sampler.with_pulse(pulses.part("sampler"));
+        let sampler = sampler.with_pulse(pulses.part("sampler")).shown(live);
         let listeners = feed.listeners.start(&waker);
         let flush_timeout = config.agent.flush_timeout;
         let supervisor = Self { common, said, base, senders, waker, listeners, feeds: 0, flush_timeout };
@@ -107,6 +111,9 @@ impl Supervisor {
             }
         }
         service.ready();
+        let (changed, refused) = (done.as_ref().ok().cloned(), done.as_ref().err().cloned());
+        let last = LastReload { at: self.common.clock.now(), changed, refused };
+        self.common.current.send_modify(|current| current.reload = Some(last));
         done
     }
 
@@ -126,6 +133,9 @@ impl Supervisor {
         } else {
             None
         };
+        self.common.current.send_modify(|current| {
+            (current.files, current.containers) = (config.files.clone(), config.containers.clone());
+        });
         // Frames of before are for the sinks of before: the spool hears of the new ones first.
         let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
         if tokio::time::timeout(PATIENCE, self.common.spool.change(config.spool, names)).await.is_err() {

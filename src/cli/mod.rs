@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod config;
 mod containers;
+mod control;
 mod machine;
 mod man;
 mod metrics;
@@ -18,6 +19,8 @@ mod rights;
 mod run;
 mod sample;
 mod spool;
+mod status;
+mod top;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -108,6 +111,23 @@ enum Command {
     /// Lists every measurement and field: kind, type, unit, meaning, source.
     #[command(after_help = "Examples:\n  dunlin metrics\n  dunlin metrics --format markdown > METRICS.md")]
     Metrics(metrics::MetricsArgs),
+    /// Shows the host and its containers live: the agent's rows or, where none runs, readings of its own.
+    #[command(
+        after_help = "Examples:\n  dunlin top\n  dunlin top --once --sort memory\n  dunlin top --interval 1s"
+    )]
+    Top(top::TopArgs),
+    /// Tells how the running agent is doing: sampler, spool, sinks, last reload.
+    #[command(after_help = "Examples:\n  dunlin status\n  dunlin status --format json")]
+    Status(status::StatusArgs),
+    /// Has the running agent send at once what waits.
+    #[command(after_help = "Example:\n  dunlin flush")]
+    Flush(control::SocketArg),
+    /// Has the running agent read its configuration again. Exits with 78 if that has a mistake; the old one is kept then.
+    #[command(after_help = "Example:\n  dunlin reload")]
+    Reload(control::SocketArg),
+    /// Prints the rows of the running agent as they are made.
+    #[command(after_help = "Examples:\n  dunlin watch\n  dunlin watch --format json | grep container_event")]
+    Watch(control::WatchArgs),
     /// Looks into the spool and sends rows again, also while the agent runs.
     #[command(subcommand, after_help = "Example:\n  dunlin spool status --config /etc/dunlin/dunlin.toml")]
     Spool(spool::SpoolCommand),
@@ -163,6 +183,11 @@ pub fn main() -> Exit {
         Command::Ps(args) => ps::ps(&args),
         Command::Machine(args) => machine::machine(&args),
         Command::Metrics(args) => metrics::metrics(&args),
+        Command::Top(args) => top::top(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Flush(agent) => control::flush(&agent),
+        Command::Reload(agent) => control::reload(&agent),
+        Command::Watch(args) => control::watch(&args),
         Command::Spool(command) => spool::spool(&command),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => man::man(&args, Cli::command()),

@@ -1,19 +1,19 @@
 //! `dunlin sample`: reads and prints, without configuration, spool or sinks.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::containers::known_containers;
+use super::containers::{known_containers, name_anew};
 use super::{Exit, complain, folder, log_quietly};
 use crate::clock::{Clock, SystemClock};
 use crate::collectors::{self, Named, Outcome};
-use crate::containers::Containers;
+use crate::containers::{Change, Containers};
 use crate::encode::Format;
 use crate::host::Host;
-use crate::metric::{Rows, Tags, Text};
+use crate::metric::{Rows, Sample, Tags, Text};
 use crate::settings::{Document, Outside};
 
 /// What to read, and how to print it.
@@ -59,22 +59,68 @@ pub(super) fn sample(args: &SampleArgs) -> Exit {
             &format!("there is no collector {unknown:?}; expected one of {}", names.join(", ")),
         );
     }
-    let host = Host::new(&args.root);
-    let mut all = with_defaults(&args.collector);
-    all.retain(|named| wanted(named.name));
-    let mut containers = wanted(CONTAINERS).then(|| known_containers(&host));
-    let base = Tags::new([(Text::of("host"), Text::from(host.name().unwrap_or_default()))]);
+    let mut reading = Reading::new(&args.root, &args.collector, wanted);
     for round in 0..args.count {
         if round > 0 {
             #[expect(clippy::disallowed_methods, reason = "the user asked to wait, and nothing else runs")]
             std::thread::sleep(args.interval);
         }
-        let exit = read_and_print(args.format, &host, &mut all, containers.as_mut(), &base);
+        let exit = print_rows(args.format, reading.read());
         if exit != Exit::Fine {
             return exit;
         }
     }
     Exit::Fine
+}
+
+/// A host and its containers, read by a command and not by the agent.
+pub(super) struct Reading {
+    host: Host,
+    collectors: Vec<Named>,
+    containers: Option<Containers>,
+    base: Tags,
+}
+
+impl Reading {
+    /// Of the machine at `root`, with the collectors that are wanted; opt-in ones only if they were asked for by name.
+    pub(super) fn new(root: &Path, asked: &[String], wanted: impl Fn(&str) -> bool) -> Self {
+        let host = Host::new(root);
+        let mut collectors = with_defaults(asked);
+        collectors.retain(|named| wanted(named.name));
+        let containers = wanted(CONTAINERS).then(|| known_containers(&host));
+        let base = Tags::new([(Text::of("host"), Text::from(host.name().unwrap_or_default()))]);
+        Self { host, collectors, containers, base }
+    }
+
+    /// Reads everything once.
+    pub(super) fn read(&mut self) -> Vec<Sample> {
+        let (time, at) = (SystemClock.now(), SystemClock.monotonic());
+        let mut rows = Rows::new(time, self.base.clone());
+        for Named { name, collector, .. } in &mut self.collectors {
+            let before = rows.len();
+            match collector.collect(&self.host, at, &mut rows) {
+                Ok(Outcome::Read) => {}
+                Ok(Outcome::Nothing(reason)) => tracing::info!(collector = name, reason, "nothing to read"),
+                Err(error) => {
+                    rows.truncate(before);
+                    tracing::warn!(collector = name, %error, "cannot be read");
+                }
+            }
+        }
+        if let Some(containers) = &mut self.containers {
+            let changes = containers.discover(true, at);
+            if changes.iter().any(|change| matches!(change, Change::Appeared(_))) {
+                name_anew(containers, &self.host);
+            }
+            containers.begin_pass();
+            let ids: Vec<_> = containers.ids().cloned().collect();
+            for id in ids {
+                containers.collect(&id, time, at, &mut rows);
+            }
+            containers.release(&mut rows);
+        }
+        rows.into_samples()
+    }
 }
 
 /// The collectors that an empty configuration has, and those that are opt-in and were asked for by name.
@@ -87,35 +133,7 @@ fn with_defaults(asked: &[String]) -> Vec<Named> {
     collectors::from_section(&document.root().section("collectors"))
 }
 
-fn read_and_print(
-    format: SampleFormat,
-    host: &Host,
-    all: &mut [Named],
-    containers: Option<&mut Containers>,
-    base: &Tags,
-) -> Exit {
-    let (time, at) = (SystemClock.now(), SystemClock.monotonic());
-    let mut rows = Rows::new(time, base.clone());
-    for Named { name, collector, .. } in all {
-        let before = rows.len();
-        match collector.collect(host, at, &mut rows) {
-            Ok(Outcome::Read) => {}
-            Ok(Outcome::Nothing(reason)) => tracing::info!(collector = name, reason, "nothing to read"),
-            Err(error) => {
-                rows.truncate(before);
-                tracing::warn!(collector = name, %error, "cannot be read");
-            }
-        }
-    }
-    if let Some(containers) = containers {
-        containers.discover(true, at);
-        containers.begin_pass();
-        let ids: Vec<_> = containers.ids().cloned().collect();
-        for id in ids {
-            containers.collect(&id, time, at, &mut rows);
-        }
-        containers.release(&mut rows);
-    }
+fn print_rows(format: SampleFormat, samples: Vec<Sample>) -> Exit {
     let format = match format {
         SampleFormat::Table => Format::Table,
         SampleFormat::Json => Format::Json,
@@ -123,7 +141,7 @@ fn read_and_print(
         SampleFormat::Msgpack => Format::Msgpack,
     };
     let mut text = Vec::new();
-    for sample in rows.into_samples() {
+    for sample in samples {
         format.write(&sample, &mut text);
     }
     match io::stdout().lock().write_all(&text) {

@@ -8,9 +8,11 @@ mod status;
 mod verify;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::check::say_mistakes;
 use super::{DEFAULT_CONFIG, Exit, complain, moment};
@@ -71,6 +73,14 @@ impl Place {
                 .map_err(|mistakes| say_mistakes(&mistakes)),
         }
     }
+
+    /// Whether it is that of the service, which whoever asks may not read.
+    fn is_closed(&self) -> bool {
+        let is_closed = |path: &Path| rustix::fs::access(path, Access::READ_OK) == Err(Errno::ACCESS);
+        let spool = || config::load(&self.config).is_ok_and(|config| is_closed(&config.spool.path));
+        let is_the_services = self.path.is_none() && self.config == Path::new(DEFAULT_CONFIG);
+        is_the_services && (is_closed(&self.config) || spool())
+    }
 }
 
 /// Which rows, by their time.
@@ -104,6 +114,7 @@ impl Span {
 /// Does it.
 pub(super) fn spool(command: &SpoolCommand) -> Exit {
     let done = match command {
+        SpoolCommand::Status(args) if args.place.is_closed() => return status::of_agent(args),
         SpoolCommand::Status(args) => args.place.path().map(|path| status::status(&path, args)),
         SpoolCommand::Rejected(args) => args.place.path().map(|path| rejected::rejected(&path, args)),
         SpoolCommand::Replay(args) => args.place.path().map(|path| replay::replay(&path, args)),

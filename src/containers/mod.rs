@@ -16,6 +16,7 @@ mod events;
 pub mod filesystem;
 pub mod group;
 pub mod identity;
+pub mod listing;
 pub mod members;
 pub mod metadata;
 pub mod network;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::metric::{Fields, Sample, Tags, Value};
+use crate::metric::{Fields, Finite, Sample, Tags, Text, UnixNanos, Value};
 
 /// A row as JSON has it.
 #[derive(Serialize)]
@@ -21,6 +21,31 @@ impl<'a> From<&'a Sample> for Row<'a> {
         let Sample { measurement, tags, fields, time } = sample;
         Self { name: measurement, tags, fields, timestamp: time.0 }
     }
+}
+
+/// Reads a row back. What is not of this shape is none; a whole number that is not negative comes back as unsigned.
+pub fn read(row: &serde_json::Value) -> Option<Sample> {
+    let text = |value: &serde_json::Value| Some(Text::from(value.as_str()?.to_owned()));
+    let name = |key: &String| Text::from(key.clone());
+    let tags = row.get("tags")?.as_object()?.iter().filter_map(|(key, tag)| Some((name(key), text(tag)?)));
+    let field = |(key, value): (&String, &serde_json::Value)| {
+        let value = match value {
+            serde_json::Value::Bool(truth) => Value::Bool(*truth),
+            serde_json::Value::String(text) => Value::Text(text.clone().into()),
+            serde_json::Value::Number(number) => {
+                let whole = number.as_u64().map(Value::U64).or_else(|| number.as_i64().map(Value::I64));
+                whole.or_else(|| Finite::try_new(number.as_f64()?).map(Value::F64))?
+            }
+            _ => return None,
+        };
+        Some((name(key), value))
+    };
+    Some(Sample {
+        measurement: text(row.get("name")?)?,
+        tags: Tags::new(tags),
+        fields: row.get("fields")?.as_object()?.iter().filter_map(field).collect(),
+        time: UnixNanos(row.get("timestamp")?.as_i64()?),
+    })
 }
 
 /// Appends one row and a line end.

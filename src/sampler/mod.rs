@@ -9,6 +9,7 @@
 mod cgroup_part;
 mod container_part;
 mod housekeeping;
+mod live;
 mod part;
 mod reader;
 mod schedule;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use housekeeping::Rule;
+pub use live::{Live, Progress};
 
 use crate::clock::Clock;
 use crate::collectors::Named;
@@ -148,6 +150,7 @@ pub struct Sampler {
     /// What is to be read from the next tick on.
     next: Option<(Box<Setup>, oneshot::Sender<()>)>,
     pulse: Pulse,
+    live: Live,
 }
 
 impl Sampler {
@@ -158,14 +161,20 @@ impl Sampler {
         let reader = Reader::new(parts, base.clone(), deadline(&config), clock.clone());
         let (wake, wakes) = channel();
         let counts = AgentCounts::default();
-        let (next, pulse) = (None, Pulse::default());
-        let sampler = Self { config, reader, host, spool, clock, base, wakes, counts, requests, next, pulse };
+        let (next, pulse, live) = (None, Pulse::default(), Live::default());
+        let sampler =
+            Self { config, reader, host, spool, clock, base, wakes, counts, requests, next, pulse, live };
         (sampler, Waker(wake))
     }
 
     /// Gives a sign of life after each tick.
     pub fn with_pulse(self, pulse: Pulse) -> Self {
         Self { pulse, ..self }
+    }
+
+    /// Is seen by who holds `live`.
+    pub fn shown(self, live: Live) -> Self {
+        Self { live, ..self }
     }
 
     fn change(&mut self, setup: Setup) {
@@ -247,7 +256,11 @@ impl Sampler {
             let (read, spool) = (self.reader.counts(), self.spool.figures());
             self_metrics::add_rows(&mut own, self.counts, &read, &spool, &self.requests);
             samples.extend(own.into_samples());
+            let Config { interval, max_interval, .. } = self.config;
+            let (last, counts) = (Some(pass.time), self.counts);
+            self.live.note(Progress { interval, max_interval, last, counts, collectors: read });
         }
+        self.live.show(&samples);
         let read = Moment { wall: pass.time, monotonic: pass.at };
         for frame in frames(tick, read, samples) {
             self.spool.append(&frame);

@@ -73,6 +73,33 @@ pub fn export(
     Ok(())
 }
 
+/// The newest rows: those of frames since then, of 64 frames at most. What cannot be read is left out.
+pub fn newest(path: &Path, since: UnixNanos) -> Result<Vec<Sample>, SpoolError> {
+    let connection = schema::open_to_read(path)?;
+    let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    // The newest frames first, however many older ones there are.
+    let mut statement = connection
+        .prepare(
+            "SELECT seq, first_time, samples, payload FROM
+                (SELECT seq, first_time, last_time, samples, payload FROM frames ORDER BY seq DESC LIMIT ?2)
+             WHERE last_time >= ?1 ORDER BY seq",
+        )
+        .map_err(failed)?;
+    let row = |row: &rusqlite::Row<'_>| {
+        let samples = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+        Ok(Row {
+            seq: row.get(0)?,
+            first_time: UnixNanos(row.get(1)?),
+            skip: 0,
+            samples,
+            payload: row.get(3)?,
+        })
+    };
+    let rows = statement.query_map(params![since.0, STEP], row).map_err(failed)?;
+    let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
+    Ok(step(&rows, &(since..UnixNanos(i64::MAX)), 1.0).samples)
+}
+
 fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, first_time, samples, payload,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ledger::{sum, unsigned};
 use super::quarantine::with_suffix;
@@ -11,7 +11,7 @@ use super::{SpoolError, ledger, schema};
 use crate::metric::UnixNanos;
 
 /// A spool at one instant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     /// The file.
     pub path: PathBuf,
@@ -28,7 +28,7 @@ pub struct Status {
 }
 
 /// What became of a sink's samples.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SinkStatus {
     /// Its name.
     pub name: String,

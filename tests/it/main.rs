@@ -36,6 +36,8 @@ mod connect;
 mod container_processes;
 /// Containers of a real dockerd: short-lived, renamed, unnamed for a while, with hostile labels.
 mod containers;
+/// The control socket: who may ask, what is answered, and what a hostile client can do (nothing).
+mod control;
 /// The agent killed at random instants, again and again.
 mod crash;
 /// A filesystem that never answers, and mounts that come and go.
@@ -92,6 +94,8 @@ mod statsd;
 mod tidy;
 /// TLS with client certificates before a server: who is let in, and what is said to who is not.
 mod tls;
+/// `dunlin top`: on a terminal, and for a pipe.
+mod top;
 /// What dunlin says beside what `free`, `df`, `ip`, `iostat`, `ps` and Docker say.
 mod truth;
 /// The same rows through another implementation of the line protocol, by both paths.

@@ -49,8 +49,24 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("sender", &["sinks", "spool", "metric", "clock", "settings", "self_metrics", "pulse", "shutdown"]),
     (
+        "control",
+        &[
+            "containers",
+            "sampler",
+            "spool",
+            "metric",
+            "encode",
+            "clock",
+            "settings",
+            "host",
+            "orders",
+            "self_metrics",
+        ],
+    ),
+    (
         "config",
         &[
+            "control",
             "collectors",
             "containers",
             "sampler",

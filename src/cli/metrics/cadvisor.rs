@@ -330,7 +330,7 @@ mod tests {
     fn nothing_of_cadvisor_is_silently_missing() {
         let host = Host::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/host/two-sockets/t0"));
         let machine = serde_json::to_value(crate::machine::Machine::read(&host)).unwrap();
-        let container = crate::cli::containers::shown_of_nothing();
+        let container = crate::containers::listing::of_nothing();
         let mut wrong = Vec::new();
         for (theirs, ours) in MACHINE.iter().chain(SPEC).chain(STATS) {
             match ours {

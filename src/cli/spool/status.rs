@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+use serde::Deserialize;
 
 use super::Place;
-use crate::cli::{Exit, Output, print, print_json};
+use crate::cli::control::SocketArg;
+use crate::cli::{Exit, Output, complain, print, print_json};
 use crate::clock::{Clock, SystemClock};
 use crate::metric::UnixNanos;
 use crate::spool::{SinkStatus, SpoolError, Status};
@@ -25,11 +27,26 @@ pub(in crate::cli) struct StatusArgs {
 
 /// Prints it.
 pub(super) fn status(path: &Path, args: &StatusArgs) -> Result<Exit, SpoolError> {
-    let status = Status::read(path)?;
-    Ok(match args.format {
-        Output::Json => print_json(&status),
-        Output::Table => print(&table(&status, SystemClock.now())),
-    })
+    Ok(show(&Status::read(path)?, args.format))
+}
+
+/// Prints what the running agent says of it, to who may not read it.
+pub(super) fn of_agent(args: &StatusArgs) -> Exit {
+    let status = match SocketArg::default().ask("spool") {
+        Ok(answer) => Status::deserialize(answer),
+        Err(exit) => return exit,
+    };
+    match status {
+        Ok(status) => show(&status, args.format),
+        Err(error) => complain(Exit::Io, &format!("the agent's answer is not understood: {error}")),
+    }
+}
+
+fn show(status: &Status, format: Output) -> Exit {
+    match format {
+        Output::Json => print_json(status),
+        Output::Table => print(&table(status, SystemClock.now())),
+    }
 }
 
 fn table(status: &Status, now: UnixNanos) -> String {

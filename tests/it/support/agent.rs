@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Rows, Server, command_in, wait_for};
+use super::{Rows, Server, command_in, patience, wait_for};
 
 /// The binary under test.
 pub(crate) fn binary() -> PathBuf {
@@ -66,6 +68,35 @@ impl Home {
     /// The configuration.
     pub(crate) fn config(&self) -> PathBuf {
         self.path().join("dunlin.toml")
+    }
+
+    /// The control socket of an agent that was not told of another place.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path().join("run/control.sock")
+    }
+
+    /// Asks the agent: a command with words of its own.
+    pub(crate) fn ask(&self, words: &[&str]) -> Ended {
+        let socket = self.socket();
+        let words = words.iter().map(OsStr::new).chain([OsStr::new("--socket"), socket.as_os_str()]);
+        self.dunlin(words)
+    }
+
+    /// One question in the protocol's own words, and the line that comes back.
+    #[track_caller]
+    pub(crate) fn ask_protocol_line(&self, question: &str) -> Value {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.set_read_timeout(Some(patience())).unwrap();
+        stream.write_all(question.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{question}: {error}: {answer}"))
+    }
+
+    /// The same, for one that is well formed.
+    #[track_caller]
+    pub(crate) fn ask_protocol(&self, what: &str) -> Value {
+        self.ask_protocol_line(&format!("{{\"ask\":\"{what}\"}}\n"))
     }
 
     /// Starts the agent.
@@ -156,6 +187,8 @@ impl Home {
     fn at_home(&self, mut command: Command) -> Command {
         // What the person at the machine has set must not decide what a test sees.
         command.current_dir(self.path()).env_remove("NO_COLOR").env_remove("RUST_LOG");
+        // As systemd does: two agents of two tests are not to share a socket.
+        command.env("RUNTIME_DIRECTORY", self.path().join("run"));
         command
     }
 }

@@ -101,7 +101,9 @@ impl Supervisor {
         };
         match &done {
             Ok(report) => {
-                report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                if !report.warnings.is_empty() {
+                    tracing::warn!("the configuration is in force, but: {}", report.warnings.join("; "));
+                }
                 tracing::info!(changes = %report, "the configuration was read again and is in force");
                 service.notice(None);
             }

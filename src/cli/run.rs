@@ -28,8 +28,10 @@ pub(super) fn run(path: &Path) -> Exit {
         sinks = check::names(&config.sinks),
         "dunlin starts"
     );
-    for remark in &config.remarks {
-        tracing::warn!("{remark}");
+    let remarks: Vec<_> = config.remarks.iter().map(ToString::to_string).collect();
+    if !remarks.is_empty() {
+        // In one line: the log sums up what repeats.
+        tracing::warn!("the configuration is in force, but: {}", remarks.join("; "));
     }
     rights::say_missing(&config);
     let ended = app::run(path.to_owned(), config);

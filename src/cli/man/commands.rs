@@ -151,6 +151,7 @@ mod tests {
         fn check(page: &str, path: &str, command: &Command) {
             let inner: Vec<_> = command.get_subcommands().collect();
             if inner.is_empty() {
+                let path = path.replace('-', "\\-");
                 assert!(page.contains(&format!(".SS \"{path}")), "{path}");
             }
             for inner in inner {

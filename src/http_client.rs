@@ -82,12 +82,15 @@ pub struct NoAnswer {
     pub reason: String,
     /// Whether the server was reached, and the answer did not come in time.
     pub is_slow: bool,
+    /// Whether there was no connection, so that it has got nothing.
+    pub is_unsent: bool,
 }
 
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         let is_slow = error.is_timeout() && !error.is_connect();
-        Self { reason: reason(error), is_slow }
+        let is_unsent = error.is_connect();
+        Self { reason: reason(error), is_slow, is_unsent }
     }
 }
 
@@ -180,7 +183,11 @@ impl HttpClient {
         let request = match &self.named {
             None => self.client.request(method, url),
             Some(named) => {
-                let renamed = named.rename(url).map_err(|reason| NoAnswer { reason, is_slow: false })?;
+                let renamed = named.rename(url).map_err(|reason| NoAnswer {
+                    reason,
+                    is_slow: false,
+                    is_unsent: true,
+                })?;
                 renamed.client.request(method, renamed.url).header(HOST, renamed.host)
             }
         };

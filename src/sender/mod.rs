@@ -238,7 +238,7 @@ impl Sender {
             }
             let passed = load.passed(0);
             self.voice.damaged(&load.damage, passed.unreadable);
-            self.settle(passed, Tally::default()).await?;
+            self.settle(passed, Tally::unsent()).await?;
             if !load.samples.is_empty() {
                 break;
             }
@@ -303,7 +303,8 @@ impl Sender {
                     }
                     ends.push(tally.sent.saturating_add(half));
                 }
-                Step::Wait { reason, failure, shrink } => {
+                Step::Wait { reason, failure, shrink, unsent } => {
+                    tally.unsent = unsent && tally.sent == 0 && ends.is_empty();
                     if shrink {
                         self.shrink(request.len() as u64);
                     }

@@ -171,11 +171,12 @@ impl Influxdb {
             }
             self.servers.rotate_left(1);
         }
-        // None takes them. What a person can mend counts most, then a wait that was asked for, then slowness.
+        // None takes them. What a person can mend counts most, then a wait that was asked for, then slowness,
+        // then that one was reached at all: it may have taken them.
         let weight = |verdict: &Delivery| match verdict {
-            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some(), false),
-            Delivery::Slow { .. } => (false, false, true),
-            _ => (false, false, false),
+            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some(), false, true),
+            Delivery::Slow { .. } => (false, false, true, true),
+            _ => (false, false, false, false),
         };
         failures.into_iter().rev().max_by_key(weight).unwrap_or_else(|| Delivery::later("there is no URL"))
     }

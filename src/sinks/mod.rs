@@ -73,6 +73,11 @@ pub enum Delivery {
         /// Whether a person has to mend something first (a token, a database, a URL).
         denied: bool,
     },
+    /// There was no connection, so that nothing was sent: as [`Delivery::Later`], and the rows may still change.
+    Unsent {
+        /// Why.
+        reason: String,
+    },
     /// The answer did not come in time: as [`Delivery::Later`], and with less at once.
     Slow {
         /// Why.
@@ -94,7 +99,7 @@ impl Delivery {
 
     /// Whether nothing was delivered, and the same is to be sent again.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Later { .. } | Self::Slow { .. } | Self::Gone { .. })
+        matches!(self, Self::Later { .. } | Self::Unsent { .. } | Self::Slow { .. } | Self::Gone { .. })
     }
 
     /// Try again, no sooner and no later than the sender likes.
@@ -104,8 +109,12 @@ impl Delivery {
 }
 
 impl From<NoAnswer> for Delivery {
-    fn from(NoAnswer { reason, is_slow }: NoAnswer) -> Self {
-        if is_slow { Self::Slow { reason } } else { Self::later(reason) }
+    fn from(NoAnswer { reason, is_slow, is_unsent }: NoAnswer) -> Self {
+        match (is_unsent, is_slow) {
+            (true, _) => Self::Unsent { reason },
+            (false, true) => Self::Slow { reason },
+            (false, false) => Self::later(reason),
+        }
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) struct Target {
     held: VecDeque<Held>,
     before: Option<Held>,
     spec: spec::Told,
+    /// When Docker's files were read for it last.
+    pub(super) filed: Option<Monotonic>,
 }
 
 impl Target {
@@ -123,6 +125,7 @@ impl Target {
             held: VecDeque::new(),
             before: None,
             spec: spec::Told::default(),
+            filed: None,
         }
     }
 

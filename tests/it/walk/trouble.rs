@@ -159,6 +159,7 @@ pub(super) fn disk_is_full(machine: &Machine<'_>) -> String {
     machine.record.dies();
     run("systemctl", &["restart", "dunlin"]);
     wait_for("the agent to see it", || has_said("the spool cannot be written").then_some(()));
+    wait_property("StatusText", |text| text.contains("wait in memory"));
     machine.record.lives();
     let_pass(Duration::from_secs(20));
     let full = property("StatusText");

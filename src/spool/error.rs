@@ -54,7 +54,7 @@ pub enum SpoolError {
         path: PathBuf,
     },
     /// There is no spool there.
-    #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
+    #[error("there is no spool at {}; expected the path that the agent's configuration names, and an agent that has run", path.display())]
     Missing {
         /// Where one was looked for.
         path: PathBuf,

@@ -81,7 +81,7 @@ fn runtimes(config: &containers::Config, host: &Host) -> Vec<String> {
             && accessat(CWD, &path, Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS)
         {
             found.push(format!(
-                "{} of {} may not be read by this user: what its containers are called, or take on disk, is not known without",
+                "{} of {} may not be read by this user: what its containers are called, or take on disk, is not known then",
                 path.display(),
                 runtime.name()
             ));

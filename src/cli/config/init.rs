@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::super::{Exit, complain, folder, log_quietly};
+use super::super::{DEFAULT_CONFIG, Exit, complain, folder, log_quietly};
 use super::Target;
 use crate::containers;
 use crate::host::Host;
@@ -71,7 +71,8 @@ fn next(path: &str, influxdb: Option<&str>) -> String {
         None => "no InfluxDB answers on this machine, so rows go to a file: change [[sinks]] at the end"
             .to_owned(),
     };
-    format!("{path} is written; {rows}\n  next: dunlin check --connect --config {path}")
+    let named = if path == DEFAULT_CONFIG { String::new() } else { format!(" --config {path}") };
+    format!("{path} is written; {rows}\n  next: dunlin check --connect{named}")
 }
 
 fn is_first(version: &str) -> bool {

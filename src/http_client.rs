@@ -41,6 +41,8 @@ pub struct HttpClient {
     headers: HeaderMap,
     timeout: Duration,
     compression: Compression,
+    /// Whether there is a proxy of its own on the way.
+    proxied: bool,
 }
 
 /// What a server answered.
@@ -94,6 +96,17 @@ impl From<reqwest::Error> for NoAnswer {
     }
 }
 
+impl NoAnswer {
+    /// With a proxy on the way, what is looked up and connected to is the proxy.
+    fn through(mut self, proxied: bool) -> Self {
+        let begins = |reason: &str| reason.contains("tcp connect error") || reason.contains("dns error");
+        if proxied && begins(&self.reason) {
+            self.reason = self.reason.replacen("cannot connect", "the proxy cannot be reached", 1);
+        }
+        self
+    }
+}
+
 /// What a status means for a batch, whatever the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
@@ -137,15 +150,19 @@ impl Answer {
 
     /// Status and body in one line, with what they mean in general.
     pub fn summary(&self) -> String {
-        let text = self.text();
-        let hint = match self.status {
-            300..=399 => ": redirects are not followed; set the final URL",
-            401 | 403 => ": check the token or password and its rights",
-            404 => ": check the URL, and that what it names exists",
-            407 => ": check the proxy's username and password",
+        let after = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
+        format!("the server answered {}{}{}", self.status, after(self.hint()), after(&self.text()))
+    }
+
+    /// What to do about this status in general; empty if nothing is known.
+    pub fn hint(&self) -> &'static str {
+        match self.status {
+            300..=399 => "redirects are not followed; set the final URL",
+            401 | 403 => "check the token or password and its rights",
+            404 => "check the URL, and that what it names exists",
+            407 => "check the proxy's username and password",
             _ => "",
-        };
-        format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
+        }
     }
 }
 
@@ -195,7 +212,8 @@ impl HttpClient {
         if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
-        let mut response = request.body(body.bytes).send().await.map_err(NoAnswer::from)?;
+        let sent = request.body(body.bytes).send().await;
+        let mut response = sent.map_err(|error| NoAnswer::from(error).through(self.proxied))?;
         let headers = std::mem::take(response.headers_mut());
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));

@@ -164,6 +164,16 @@ for path in /var/lib/dunlin /etc/dunlin /etc/systemd/system/multi-user.target.wa
   check "$path is gone" test ! -e "$root$path" -a ! -L "$root$path"
 done
 
+# The spool on a disk of its own: a mount point cannot be removed, and must not keep the package from going.
+mkdir "$root/var/lib/dunlin"
+cp config/package/deb/postrm "$root/tmp/"
+check "purge where the spool has a disk of its own" unshare --mount sh -ec "
+  mount -t tmpfs none '$root/var/lib/dunlin'
+  touch '$root/var/lib/dunlin/spool.db'
+  $(command -v chroot) '$root' sh /tmp/postrm purge
+  test -z \"\$(ls -A '$root/var/lib/dunlin')\""
+rmdir "$root/var/lib/dunlin"
+
 step "rpm"
 echo "the oldest glibc that it runs with: $(rpm -qp --requires "$rpm" | grep -o 'GLIBC_[0-9.]*' | sort -V | tail -1)"
 rpm -qp --scripts "$rpm" >"$work/scripts"

@@ -121,7 +121,7 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
 
 fn servers(section: &Section<'_>) -> Vec<String> {
     let urls = section.texts("urls", &[]);
-    if urls.is_empty() {
+    if urls.is_empty() && !section.is_wrong("urls") {
         section.mistake(
             "urls",
             "is missing; expected at least one, such as [\"http://influx.example.com:8086\"]",
@@ -224,9 +224,10 @@ impl Influxdb {
             Err(NoAnswer { reason, .. }) => return Probe::unanswered(asked, &reason),
         };
         let clock_ahead = reply.date().map(|date| clock_ahead(before, date, SystemClock.now()));
+        let version = reply.header("x-influxdb-version");
         let (finding, mut said, advice) =
-            probe::judge(self.api, self.create.is_some(), &self.what, &reply.answer);
-        if let Some(version) = reply.header("x-influxdb-version") {
+            probe::judge(self.api, self.create.is_some(), &self.what, &reply.answer, version.as_deref());
+        if let Some(version) = version {
             said = format!("{said} (InfluxDB {version})");
         }
         Probe { clock_ahead, ..Probe::new(asked, finding, said, advice) }

@@ -99,7 +99,7 @@ owned /usr/lib/systemd/system/dunlin.service "644 root:root"
 owned /usr/lib/sysusers.d/dunlin.conf "644 root:root"
 owned /etc/dunlin "750 root:dunlin"
 owned /etc/dunlin/dunlin.d "750 root:dunlin"
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 for file in copyright README.md METRICS.md changelog.gz changelog.Debian.gz third-party-licences.gz; do
   owned "/usr/share/doc/dunlin/$file" "644 root:root"
 done
@@ -136,7 +136,7 @@ said=$(install "$deb" 2>&1) || fail "$said"
 ! grep -q "cannot run" <<<"$said" || fail "complains without a reason: $said"
 says "$version" inside dpkg-query --show dunlin
 check "the configuration is kept" test "$kept" = "$(sha256sum <"$root/etc/dunlin/dunlin.toml")"
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 check "the spool is kept" test "$before" = "$(collected)"
 check "still enabled" inside systemctl --quiet is-enabled dunlin.service
 
@@ -186,7 +186,7 @@ mkdir -p "$root/var/lib/rpm"
 with_rpm() { rpm --root "$root" --nodeps --nosignature "$@" 2>&1 | grep -v '^rpm: ' || [ "${PIPESTATUS[0]}" = 0 ]; }
 with_rpm --install "$rpm"
 for path in /etc/dunlin /etc/dunlin/dunlin.d; do owned $path "750 root:dunlin"; done
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 says "sinks: is missing" inside dunlin check
 echo '# mine' >>"$root/etc/dunlin/dunlin.toml"
 with_rpm --upgrade --force "$rpm"

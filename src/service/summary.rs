@@ -35,14 +35,18 @@ impl Summary {
         if let Some(containers) = containers {
             let _ = write!(line, "{}, ", counted(containers, "container"));
         }
-        line.push_str(&counted(spool.sinks.len() as u64, "sink"));
+        // A spool that never could be opened knows of none, and they are there all the same.
+        if !spool.failing || !spool.sinks.is_empty() {
+            line.push_str(&counted(spool.sinks.len() as u64, "sink"));
+        }
         for (at, sink) in spool.sinks.iter().enumerate() {
             line.push_str(if at == 0 { ": " } else { ", " });
             self.add_sink(&mut line, sink, now);
         }
         if spool.failing {
             let kib = spool.waiting_bytes >> 10;
-            let _ = write!(line, "; the spool cannot be written, {kib} KiB wait in memory");
+            let apart = if line.is_empty() || line.ends_with(", ") { "" } else { "; " };
+            let _ = write!(line, "{apart}the spool cannot be written, {kib} KiB wait in memory");
         }
         line
     }
@@ -108,5 +112,7 @@ mod tests {
         let full = Figures { failing: true, waiting_bytes: 4096, ..of(vec![sink("a", 0, None)]) };
         check(0, &[], None, &full, "1 sink: a ok; the spool cannot be written, 4 KiB wait in memory");
         check(0, &["sampler", "spool"], None, &of(vec![]), "HANGS: sampler, spool; 0 sinks");
+        let unopened = Figures { failing: true, ..of(vec![]) };
+        check(0, &[], Some(2), &unopened, "2 containers, the spool cannot be written, 0 KiB wait in memory");
     }
 }

@@ -154,9 +154,10 @@ impl Drop for Ballast {
 
 /// Fills the disk, lets the agent start on it, and makes room again.
 pub(super) fn disk_is_full(machine: &Machine<'_>) -> String {
-    let ballast = Ballast::load();
     let before = property("MainPID");
+    // What waits in memory while the disk is full does not outlive its process, which says so.
     machine.record.dies();
+    let ballast = Ballast::load();
     run("systemctl", &["restart", "dunlin"]);
     wait_for("the agent to see it", || has_said("the spool cannot be written").then_some(()));
     wait_property("StatusText", |text| text.contains("wait in memory"));

@@ -3,6 +3,8 @@
 //! Every reading goes through the same queue: it leaves it at once if the container is known, else
 //! when it is, else after a while under the short id, so that nothing is lost.
 
+mod heir;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;

@@ -119,7 +119,11 @@ impl Reader {
             let same = before.iter().position(|slot| slot.name == planned.name);
             let old = same.map(|at| before.swap_remove(at));
             let slot = match (old, planned.part) {
-                (Some(old), Some(part)) if old.fingerprint != planned.fingerprint => {
+                (Some(old), Some(mut part)) if old.fingerprint != planned.fingerprint => {
+                    // None while a reading of it hangs.
+                    if let Some(before) = old.part {
+                        part.take_over(before);
+                    }
                     Some(shared.slot(planned.name, planned.fingerprint, part, Some(old.counts)))
                 }
                 (Some(old), _) => Some(old),

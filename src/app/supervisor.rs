@@ -31,6 +31,10 @@ use crate::spool::Spool;
 /// A disk or a reading that hangs does not hold up the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A configuration is read within a moment; a disk that hangs, or a pipe in place of a file, does not keep the
+/// agent from what else it is asked to do.
+const READING: Duration = Duration::from_secs(30);
+
 /// What all parts of the agent share, whatever the configuration says.
 #[derive(Clone)]
 pub(super) struct Common {
@@ -102,13 +106,14 @@ impl Supervisor {
         match &done {
             Ok(report) => {
                 if !report.warnings.is_empty() {
-                    tracing::warn!("the configuration is in force, but: {}", report.warnings.join("; "));
+                    let warnings = report.warnings.join("; ");
+                    tracing::warn!(target: logs::ANSWER, "the configuration is in force, but: {warnings}");
                 }
-                tracing::info!(changes = %report, "the configuration was read again and is in force");
+                tracing::info!(target: logs::ANSWER, changes = %report, "the configuration was read again and is in force");
                 service.notice(None);
             }
             Err(reason) => {
-                tracing::error!(reason, "the old configuration stays in force");
+                tracing::error!(target: logs::ANSWER, reason, "the old configuration stays in force");
                 service.notice(Some(&format!("the old configuration stays in force: {reason}")));
             }
         }
@@ -194,9 +199,14 @@ async fn load(path: PathBuf) -> Result<Config, String> {
     if let Err(error) = started {
         return Err(format!("no thread can be started to read the configuration: {error}"));
     }
-    match config.await {
-        Ok(read) => read.map_err(|mistakes| said(&mistakes)),
-        Err(_) => Err("reading the configuration ended in a defect".to_owned()),
+    match tokio::time::timeout(READING, config).await {
+        Ok(Ok(read)) => read.map_err(|mistakes| said(&mistakes)),
+        Ok(Err(_)) => Err("reading the configuration ended in a defect".to_owned()),
+        Err(_) => {
+            Err("the configuration cannot be read within 30 s: look whether its disk hangs, and whether all \
+                       its files are files; then reload again"
+                .to_owned())
+        }
     }
 }
 

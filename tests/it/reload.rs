@@ -1,6 +1,8 @@
 //! A new configuration is followed in place: nothing is lost, nothing is left behind, and a bad one changes
 //! nothing.
 
+mod edges;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -372,49 +374,4 @@ fn other_settings_of_containers_leave_no_thread_and_no_file_behind() {
     // Groups come and go meanwhile, and allocators keep what they had.
     assert!(after.2 < before.2 + 24 * 1024, "memory grew from {} kB to {} kB", before.2, after.2);
     assert!(agent.server.stop().success(), "{}", agent.server.last_words());
-}
-
-/// Docker is not there, and no file names the container: its readings wait, over several reloads.
-#[test]
-fn readings_that_wait_for_a_name_outlive_reloads() {
-    if lacks("mount") {
-        return;
-    }
-    let machine = Machine::new(1);
-    let cgroup = machine.root().join(format!("sys/fs/cgroup/docker/{}", "a1".repeat(32)));
-    fs::create_dir_all(&cgroup).unwrap();
-    for folder in [cgroup.parent().unwrap().parent().unwrap(), cgroup.parent().unwrap(), &cgroup] {
-        fs::write(folder.join("cgroup.controllers"), "cpu memory\n").unwrap();
-    }
-    fs::write(cgroup.join("cpu.stat"), "usage_usec 1000\n").unwrap();
-    let config = |containers: &str| {
-        let sink = file_sink("file", "rows.txt");
-        let settings = Machine::settings().replace("enabled = false", "enabled = true");
-        format!(
-            "[agent]\nhostname = \"names\"\ninterval = \"100ms\"\nstate_dir = \"state\"\nroot = \"{}\"\n\
-             dynamic_housekeeping = false\n{settings}{containers}\n{sink}",
-            machine.root().display(),
-        )
-    };
-    let home = Home::new(&config(""));
-    let mut agent = run(&home);
-    let times = |measurement: &str| -> BTreeSet<i64> {
-        let found = rows(&home, "rows.txt").into_iter().filter(|row| row.measurement == measurement);
-        found.map(|row| row.time).collect()
-    };
-    for containers in
-        ["labels = [\"a\"]", "labels = [\"a\"]\n[tags]\nsite = \"other\"", "[tags]\nsite = \"other\""]
-    {
-        let ticks = times("dunlin_agent").len();
-        wait_for("some ticks", || (times("dunlin_agent").len() > ticks + 3).then_some(()));
-        home.configure(&config(containers));
-        is_taken(&agent);
-    }
-    let read = times("dunlin_agent");
-    wait_for("its readings", || {
-        times("docker_container_cpu").last().filter(|last| Some(*last) > read.last()).map(|_| ())
-    });
-    assert!(agent.server.stop().success(), "{}", agent.server.last_words());
-    let lost: Vec<_> = read.difference(&times("docker_container_cpu")).copied().collect();
-    assert!(lost.is_empty(), "of {} readings these are lost: {lost:?}", read.len());
 }

@@ -80,7 +80,9 @@ impl ContainerPart {
         }
         if std::mem::take(&mut self.must_ask) {
             let wants: Vec<_> = self.containers.ids().filter_map(|id| self.containers.want(id)).collect();
-            wants.into_iter().for_each(|want| self.wants.ask(want));
+            for want in wants {
+                self.wants.ask(want);
+            }
         }
         new
     }

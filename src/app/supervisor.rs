@@ -63,6 +63,8 @@ pub(super) struct Supervisor {
     /// Feeds of containers so far.
     feeds: u64,
     flush_timeout: Duration,
+    /// Has the spool change.
+    telling: JoinSet<bool>,
 }
 
 impl Supervisor {
@@ -85,7 +87,9 @@ impl Supervisor {
         let sampler = sampler.with_pulse(pulses.part("sampler")).shown(live);
         let listeners = feed.listeners.start(&waker);
         let flush_timeout = config.agent.flush_timeout;
-        let supervisor = Self { common, said, base, senders, waker, listeners, feeds: 0, flush_timeout };
+        let (feeds, telling) = (0, JoinSet::new());
+        let supervisor =
+            Self { common, said, base, senders, waker, listeners, feeds, flush_timeout, telling };
         (supervisor, sampler)
     }
 
@@ -145,7 +149,13 @@ impl Supervisor {
         });
         // Frames of before are for the sinks of before: the spool hears of the new ones first.
         let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
-        if tokio::time::timeout(PATIENCE, self.common.spool.change(config.spool, names)).await.is_err() {
+        let (spool, settings) = (self.common.spool.clone(), config.spool);
+        // What the last reload said, if the spool has not even heard it yet, does not count any more.
+        self.telling.abort_all();
+        // It goes on being told when nobody waits for it here any more.
+        self.telling.spawn(async move { spool.change(settings, names).await.is_ok() });
+        let told = async { while self.telling.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, told).await.is_err() {
             tracing::warn!("the spool's disk hangs; it gets to know the new sinks when it does not any more");
         }
         self.senders.change(config.sinks);

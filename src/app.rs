@@ -92,8 +92,8 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
 
 async fn agent(path: PathBuf, config: Config, signalled: Asked) -> Result<(), AppError> {
     let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
-    let mut signals = Signals::new(signalled)?;
-    let (orders, mut asked) = orders::channel();
+    let signals = Signals::new(signalled)?;
+    let (orders, asked) = orders::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
     let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
@@ -124,19 +124,7 @@ async fn agent(path: PathBuf, config: Config, signalled: Asked) -> Result<(), Ap
     service.ready();
     let guard = tokio::spawn(guard);
 
-    while let Some(order) = signals.or_order(&mut asked).await {
-        match order {
-            Order::Flush => supervisor.flush(),
-            Order::Reload { reply } => {
-                let done = tokio::select! {
-                    done = supervisor.reload() => done,
-                    () = signals.stop() => break,
-                };
-                // Whoever sent a signal does not wait for an answer.
-                let _ = reply.send(done);
-            }
-        }
-    }
+    follow_orders(&mut supervisor, signals, asked).await;
 
     guard.abort();
     service.stopping();
@@ -162,6 +150,23 @@ async fn agent(path: PathBuf, config: Config, signalled: Asked) -> Result<(), Ap
         "dunlin has stopped; what waits is in the spool"
     );
     Ok(())
+}
+
+/// Does what the agent is asked to, until that is to stop. Whoever has asked for more hears that it stops.
+async fn follow_orders(supervisor: &mut Supervisor, mut signals: Signals, mut asked: mpsc::Receiver<Order>) {
+    while let Some(order) = signals.or_order(&mut asked).await {
+        match order {
+            Order::Flush => supervisor.flush(),
+            Order::Reload { reply } => {
+                let done = tokio::select! {
+                    done = supervisor.reload() => done,
+                    () = signals.stop() => break,
+                };
+                // Whoever sent a signal does not wait for an answer.
+                let _ = reply.send(done);
+            }
+        }
+    }
 }
 
 /// How many rows wait, for each sink.

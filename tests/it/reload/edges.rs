@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
+use std::net::UdpSocket;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -87,4 +88,50 @@ fn a_signal_that_comes_early_and_a_file_that_hangs_do_no_harm() {
         wait_for("the reload", || agent.server.err().contains("is in force").then_some(()));
     }
     assert!(agent.server.stop().success(), "{}", agent.server.last_words());
+}
+
+/// Two sinks get the same rows; one of them gets other settings again and again.
+#[test]
+fn statsd_is_told_every_increment_over_other_settings() {
+    if lacks("mount") {
+        return;
+    }
+    let machine = Machine::new(1);
+    let servers = [0; 2].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let config = |prefix: &str| {
+        let [changed, steady] =
+            [("changed", prefix, &servers[0]), ("steady", "s", &servers[1])].map(|(name, prefix, server)| {
+                format!(
+                    "[[sinks.statsd]]\nname = \"{name}\"\nprefix = \"{prefix}\"\naddress = \"udp://{}\"\n\
+                     include = [\"net\"]\nflush_interval = \"50ms\"\n",
+                    server.local_addr().unwrap()
+                )
+            });
+        super::busy(&machine, "100ms", &format!("{changed}{steady}"))
+    };
+    let home = Home::new(&config("p0"));
+    let mut agent = run(&home);
+    for turn in 1..=5 {
+        let delivered = home.account("changed").get("delivered");
+        wait_for("it to go on", || (home.account("changed").get("delivered") > delivered + 2).then_some(()));
+        home.configure(&config(&format!("p{turn}")));
+        is_taken(&agent);
+    }
+    assert!(agent.server.stop().success(), "{}", agent.server.last_words());
+    let [changed, steady] = servers.each_ref().map(risen);
+    assert!(steady > 0 && changed == steady, "{changed} of {steady}");
+}
+
+/// What a counter rose by, as the server was told.
+fn risen(server: &UdpSocket) -> u64 {
+    server.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 2048];
+    let mut sum = 0;
+    while let Ok(length) = server.recv(&mut buffer) {
+        let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        let counters =
+            text.lines().filter_map(|line| line.split_once("eth0.bytes_recv:")?.1.strip_suffix("|c"));
+        sum += counters.map(|count| count.parse::<u64>().unwrap()).sum::<u64>();
+    }
+    sum
 }

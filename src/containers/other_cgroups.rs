@@ -80,8 +80,8 @@ impl OtherCgroups {
     }
 
     /// Goes on where those of other settings stopped: rates need the reading before.
-    pub fn take_over(&mut self, before: Self) {
-        let others = before.others.into_iter();
+    pub fn take_over(&mut self, before: &mut Self) {
+        let others = std::mem::take(&mut before.others).into_iter();
         self.estate = others.filter_map(|(path, other)| Some((path, other.before?))).collect();
     }
 

@@ -2,6 +2,7 @@
 //! its readings that wait for a name, are handed on, and what came or went meanwhile is noticed as ever.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use super::discovery::Found;
 use super::target::{Cgroup, Target};
@@ -19,24 +20,24 @@ pub(super) struct Estate {
 
 impl Containers {
     /// Goes on where those of other settings stopped, from the next look on.
-    pub fn take_over(&mut self, before: Self) {
+    pub fn take_over(&mut self, before: &mut Self) {
         let (old, new) = (&before.config, &self.config);
         let mut names_hold = (&old.labels, &old.env) == (&new.labels, &new.env);
         if old.filesystem == new.filesystem && old.docker.data_root == new.docker.data_root {
-            self.filesystems = before.filesystems;
+            self.filesystems = before.filesystems.take();
         }
-        let mut runtimes = before.config.runtimes;
-        let mut targets = before.targets;
+        let mut runtimes = before.config.runtimes.clone();
+        let mut targets = take(&mut before.targets);
         // They were handed on before anybody looked.
-        if let Some(older) = before.estate {
+        if let Some(older) = before.estate.take() {
             targets.extend(older.targets);
             names_hold &= older.names_hold;
             runtimes.retain(|runtime| older.runtimes.contains(runtime));
         }
-        (self.departed, self.endings) = (before.departed, before.endings);
-        (self.engine, self.runtime_is_away) = (before.engine, before.runtime_is_away);
-        (self.system, self.now) = (before.system, before.now);
-        self.chronicle = before.chronicle;
+        (self.departed, self.endings) = (take(&mut before.departed), take(&mut before.endings));
+        (self.engine, self.runtime_is_away) = (before.engine.clone(), before.runtime_is_away);
+        (self.system, self.now) = (before.system.take(), before.now);
+        self.chronicle = take(&mut before.chronicle);
         self.chronicle.retain(|runtime| self.config.wants(runtime));
         self.estate = Some(Estate { targets, runtimes, names_hold });
     }

@@ -125,9 +125,9 @@ impl Machine {
 
     /// Goes on with other settings.
     fn change(&mut self, config: Config) {
-        let before =
-            std::mem::replace(&mut self.containers, Containers::new(config, Host::new(self.folder.path())));
-        self.containers.take_over(before);
+        let next = Containers::new(config, Host::new(self.folder.path()));
+        let mut before = std::mem::replace(&mut self.containers, next);
+        self.containers.take_over(&mut before);
     }
 
     fn release(&mut self, second: u64) -> Vec<String> {

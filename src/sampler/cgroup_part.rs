@@ -70,11 +70,11 @@ impl Part for CgroupPart {
         Ok(Outcome::Read)
     }
 
-    fn take_over(&mut self, before: Box<dyn Part>) {
-        let before: Box<dyn Any> = before;
-        if let Ok(before) = before.downcast::<Self>() {
-            self.cgroups.take_over(before.cgroups);
-            self.states = before.states;
+    fn take_over(&mut self, before: &mut dyn Part) {
+        let before: &mut dyn Any = before;
+        if let Some(before) = before.downcast_mut::<Self>() {
+            self.cgroups.take_over(&mut before.cgroups);
+            self.states = std::mem::take(&mut before.states);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
+use std::mem::take;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl ContainerPart {
                 }
             }
         }
-        if std::mem::take(&mut self.must_ask) {
+        if take(&mut self.must_ask) {
             let wants: Vec<_> = self.containers.ids().filter_map(|id| self.containers.want(id)).collect();
             for want in wants {
                 self.wants.ask(want);
@@ -149,11 +150,12 @@ impl Part for ContainerPart {
     }
 
     /// No reading that waits for a name is lost, and nobody's turn.
-    fn take_over(&mut self, before: Box<dyn Part>) {
-        let before: Box<dyn Any> = before;
-        let Ok(mut before) = before.downcast::<Self>() else { return };
+    fn take_over(&mut self, before: &mut dyn Part) {
+        let before: &mut dyn Any = before;
+        let Some(before) = before.downcast_mut::<Self>() else { return };
         before.hear();
-        self.containers.take_over(before.containers);
-        (self.states, self.starting, self.must_ask) = (before.states, before.starting, true);
+        self.containers.take_over(&mut before.containers);
+        (self.states, self.starting) = (take(&mut before.states), take(&mut before.starting));
+        self.must_ask = true;
     }
 }

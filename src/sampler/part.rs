@@ -46,7 +46,7 @@ pub(super) trait Part: Any + Send {
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError>;
 
     /// Goes on where the one of its name stopped, which had other settings. Most have nothing to go on with.
-    fn take_over(&mut self, _before: Box<dyn Part>) {}
+    fn take_over(&mut self, _before: &mut dyn Part) {}
 }
 
 /// A host collector as a part.

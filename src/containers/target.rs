@@ -198,19 +198,6 @@ impl Target {
         self.identity = None;
     }
 
-    /// Its cgroup is gone.
-    pub(super) fn depart(&mut self, now: Monotonic) {
-        self.cgroup = None;
-        self.departed = Some(now);
-    }
-
-    /// Whether there is nothing more to tell of it: no reading waits, and the runtime had its time to
-    /// say how it ended.
-    pub(super) fn is_over(&self, now: Monotonic) -> bool {
-        let has_waited = self.departed.is_some_and(|departed| now.since(departed) >= LONGEST_WAIT);
-        self.held.is_empty() && has_waited
-    }
-
     pub(super) fn has_process(&self) -> bool {
         self.metadata.as_ref().is_some_and(|metadata| metadata.pid.is_some())
     }

@@ -1,6 +1,6 @@
-//! A container that is gone on with under other settings.
+//! A container that is gone on with under other settings, and one that is gone.
 
-use super::{Cgroup, Target};
+use super::{Cgroup, LONGEST_WAIT, Target};
 use crate::metric::Monotonic;
 
 impl Target {
@@ -20,5 +20,18 @@ impl Target {
         self.identity = None;
         self.spec.renew();
         self
+    }
+
+    /// Its cgroup is gone.
+    pub(in crate::containers) fn depart(&mut self, now: Monotonic) {
+        self.cgroup = None;
+        self.departed = Some(now);
+    }
+
+    /// Whether there is nothing more to tell of it: no reading waits, and the runtime had its time to
+    /// say how it ended.
+    pub(in crate::containers) fn is_over(&self, now: Monotonic) -> bool {
+        let has_waited = self.departed.is_some_and(|departed| now.since(departed) >= LONGEST_WAIT);
+        self.held.is_empty() && has_waited
     }
 }

@@ -41,6 +41,8 @@ pub struct HttpClient {
     headers: HeaderMap,
     timeout: Duration,
     compression: Compression,
+    /// Whether there is a proxy of its own on the way.
+    proxied: bool,
 }
 
 /// What a server answered.
@@ -82,12 +84,26 @@ pub struct NoAnswer {
     pub reason: String,
     /// Whether the server was reached, and the answer did not come in time.
     pub is_slow: bool,
+    /// Whether there was no connection, so that it has got nothing.
+    pub is_unsent: bool,
 }
 
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         let is_slow = error.is_timeout() && !error.is_connect();
-        Self { reason: reason(error), is_slow }
+        let is_unsent = error.is_connect();
+        Self { reason: reason(error), is_slow, is_unsent }
+    }
+}
+
+impl NoAnswer {
+    /// With a proxy on the way, what is looked up and connected to is the proxy.
+    fn through(mut self, proxied: bool) -> Self {
+        let begins = |reason: &str| reason.contains("tcp connect error") || reason.contains("dns error");
+        if proxied && begins(&self.reason) {
+            self.reason = self.reason.replacen("cannot connect", "the proxy cannot be reached", 1);
+        }
+        self
     }
 }
 
@@ -134,15 +150,19 @@ impl Answer {
 
     /// Status and body in one line, with what they mean in general.
     pub fn summary(&self) -> String {
-        let text = self.text();
-        let hint = match self.status {
-            300..=399 => ": redirects are not followed; set the final URL",
-            401 | 403 => ": check the token or password and its rights",
-            404 => ": check the URL, and that what it names exists",
-            407 => ": check the proxy's username and password",
+        let after = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
+        format!("the server answered {}{}{}", self.status, after(self.hint()), after(&self.text()))
+    }
+
+    /// What to do about this status in general; empty if nothing is known.
+    pub fn hint(&self) -> &'static str {
+        match self.status {
+            300..=399 => "redirects are not followed; set the final URL",
+            401 | 403 => "check the token or password and its rights",
+            404 => "check the URL, and that what it names exists",
+            407 => "check the proxy's username and password",
             _ => "",
-        };
-        format!("the server answered {}{hint}{}{text}", self.status, if text.is_empty() { "" } else { ": " })
+        }
     }
 }
 
@@ -180,7 +200,11 @@ impl HttpClient {
         let request = match &self.named {
             None => self.client.request(method, url),
             Some(named) => {
-                let renamed = named.rename(url).map_err(|reason| NoAnswer { reason, is_slow: false })?;
+                let renamed = named.rename(url).map_err(|reason| NoAnswer {
+                    reason,
+                    is_slow: false,
+                    is_unsent: true,
+                })?;
                 renamed.client.request(method, renamed.url).header(HOST, renamed.host)
             }
         };
@@ -188,7 +212,8 @@ impl HttpClient {
         if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
-        let mut response = request.body(body.bytes).send().await.map_err(NoAnswer::from)?;
+        let sent = request.body(body.bytes).send().await;
+        let mut response = sent.map_err(|error| NoAnswer::from(error).through(self.proxied))?;
         let headers = std::mem::take(response.headers_mut());
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, header(DATE)));

@@ -99,7 +99,7 @@ owned /usr/lib/systemd/system/dunlin.service "644 root:root"
 owned /usr/lib/sysusers.d/dunlin.conf "644 root:root"
 owned /etc/dunlin "750 root:dunlin"
 owned /etc/dunlin/dunlin.d "750 root:dunlin"
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 for file in copyright README.md METRICS.md changelog.gz changelog.Debian.gz third-party-licences.gz; do
   owned "/usr/share/doc/dunlin/$file" "644 root:root"
 done
@@ -136,7 +136,7 @@ said=$(install "$deb" 2>&1) || fail "$said"
 ! grep -q "cannot run" <<<"$said" || fail "complains without a reason: $said"
 says "$version" inside dpkg-query --show dunlin
 check "the configuration is kept" test "$kept" = "$(sha256sum <"$root/etc/dunlin/dunlin.toml")"
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 check "the spool is kept" test "$before" = "$(collected)"
 check "still enabled" inside systemctl --quiet is-enabled dunlin.service
 
@@ -164,6 +164,16 @@ for path in /var/lib/dunlin /etc/dunlin /etc/systemd/system/multi-user.target.wa
   check "$path is gone" test ! -e "$root$path" -a ! -L "$root$path"
 done
 
+# The spool on a disk of its own: a mount point cannot be removed, and must not keep the package from going.
+mkdir "$root/var/lib/dunlin"
+cp config/package/deb/postrm "$root/tmp/"
+check "purge where the spool has a disk of its own" unshare --mount sh -ec "
+  mount -t tmpfs none '$root/var/lib/dunlin'
+  touch '$root/var/lib/dunlin/spool.db'
+  $(command -v chroot) '$root' sh /tmp/postrm purge
+  test -z \"\$(ls -A '$root/var/lib/dunlin')\""
+rmdir "$root/var/lib/dunlin"
+
 step "rpm"
 echo "the oldest glibc that it runs with: $(rpm -qp --requires "$rpm" | grep -o 'GLIBC_[0-9.]*' | sort -V | tail -1)"
 rpm -qp --scripts "$rpm" >"$work/scripts"
@@ -176,7 +186,7 @@ mkdir -p "$root/var/lib/rpm"
 with_rpm() { rpm --root "$root" --nodeps --nosignature "$@" 2>&1 | grep -v '^rpm: ' || [ "${PIPESTATUS[0]}" = 0 ]; }
 with_rpm --install "$rpm"
 for path in /etc/dunlin /etc/dunlin/dunlin.d; do owned $path "750 root:dunlin"; done
-owned /etc/dunlin/dunlin.toml "640 root:dunlin"
+owned /etc/dunlin/dunlin.toml "600 dunlin:dunlin"
 says "sinks: is missing" inside dunlin check
 echo '# mine' >>"$root/etc/dunlin/dunlin.toml"
 with_rpm --upgrade --force "$rpm"

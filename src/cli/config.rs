@@ -3,9 +3,9 @@
 mod init;
 mod telegraf;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -47,7 +47,7 @@ pub(super) fn config(command: &ConfigCommand) -> Exit {
 }
 
 impl Target {
-    /// Writes a configuration there.
+    /// Writes a configuration there, in a folder that is made if need be.
     fn write(&self, text: &str) -> Exit {
         let Some(path) = &self.output else { return print(text) };
         match self.write_file(path, text) {
@@ -72,6 +72,13 @@ impl Target {
         } else {
             options.create_new(true)
         };
-        options.open(path)?.write_all(text.as_bytes())
+        let mut file = options.open(path).or_else(|error| match path.parent() {
+            Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+                DirBuilder::new().mode(0o750).create(folder)?;
+                options.open(path)
+            }
+            _ => Err(error),
+        })?;
+        file.write_all(text.as_bytes())
     }
 }

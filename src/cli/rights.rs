@@ -79,6 +79,7 @@ pub(super) fn say_missing(config: &Config) {
     for (right, missing) in missing(held, &readings(config)) {
         let what = missing.join("; ");
         tracing::warn!(
+            right = right.name(),
             missing = what,
             "without {} not all is read that is enabled; expected AmbientCapabilities={} in the unit",
             right.name(),

@@ -28,6 +28,13 @@ pub(super) fn read_all(path: &Path) -> Result<Vec<(PathBuf, String)>, Vec<Mistak
     for file in std::iter::once(path.to_owned()).chain(more) {
         match read_small(&file) {
             Ok(text) => texts.push((file, text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let expected = format!(
+                    "a configuration file: `dunlin config init --output {}` writes one",
+                    file.display()
+                );
+                mistakes.push(mistake(&file, error, &expected));
+            }
             Err(error) => mistakes.push(mistake(&file, error, "a configuration file")),
         }
     }

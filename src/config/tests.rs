@@ -83,6 +83,16 @@ fn a_configuration_without_a_sink_is_a_mistake() {
 }
 
 #[test]
+fn one_slip_is_told_once() {
+    let toml = "d.toml:1: this is not TOML: unclosed table, expected `]`";
+    assert_eq!(messages("[agent\n"), [toml]);
+    let head = "[[sinks.influxdb]]\nname = \"a\"\napi = \"v1\"\ndatabase = \"d\"\n";
+    let expected =
+        "d.toml:5: sinks.influxdb.urls: names the environment variable DUNLIN_NOWHERE, which is not set";
+    assert_eq!(messages(&format!("{head}urls = [\"${{DUNLIN_NOWHERE}}\"]\n")), [expected]);
+}
+
+#[test]
 fn a_name_belongs_to_one_sink() {
     let text = "[[sinks.file]]\nname = \"a\"\npath = \"-\"\n[[sinks.influxdb]]\nname = \"a\"\nurls = [\"http://h:1\"]\napi = \"v1\"\ndatabase = \"d\"\n";
     let expected =

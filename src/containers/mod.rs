@@ -56,6 +56,8 @@ use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
 
 /// So long a runtime that is there gets to answer before its files are read.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So old may be what they said, while there is nobody else to ask.
+const REFRESH: Duration = Duration::from_secs(10);
 
 /// A container came or went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,13 +343,15 @@ impl Containers {
         self.targets.insert(id.clone(), target);
     }
 
-    /// Reads Docker's files for a container that the engine itself has not named in time.
+    /// Reads Docker's files for a container that the engine itself has not named in time; while it is away, now and then.
     fn seek_name(&self, target: &mut Target) {
-        let has_waited = self.now.since(target.appeared()) >= PATIENCE;
-        let is_dockers = target.runtime() == Runtime::Docker;
-        if is_dockers && target.is_waiting() && (self.runtime_is_away || has_waited) {
+        let (is_away, now) = (self.runtime_is_away, self.now);
+        let is_wanted = target.is_waiting() && (is_away || now.since(target.appeared()) >= PATIENCE);
+        let is_old = is_away && target.filed.is_some_and(|filed| now.since(filed) >= REFRESH);
+        if target.runtime() == Runtime::Docker && (is_wanted || is_old) {
+            target.filed = Some(now);
             match docker_files::read(&self.host, &self.config, target.id()) {
-                Ok(metadata) => target.learn_from_files(metadata, self.runtime_is_away),
+                Ok(metadata) => target.learn_from_files(metadata, is_away),
                 Err(error) => tracing::debug!(%error, "a container is not named by files either"),
             }
         }

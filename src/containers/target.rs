@@ -20,8 +20,7 @@ use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use super::runtime::Want;
 use super::spec::{self, Spec};
-use crate::host::process::Process;
-use crate::host::{Host, Network};
+use crate::host::{Host, Network, process::Process};
 use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
 /// So long readings wait for their container's name,
@@ -97,6 +96,8 @@ pub(super) struct Target {
     held: VecDeque<Held>,
     before: Option<Held>,
     spec: spec::Told,
+    /// When Docker's files were read for it last.
+    pub(super) filed: Option<Monotonic>,
 }
 
 impl Target {
@@ -125,6 +126,7 @@ impl Target {
             held: VecDeque::new(),
             before: None,
             spec: spec::Told::default(),
+            filed: None,
         }
     }
 

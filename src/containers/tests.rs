@@ -327,6 +327,10 @@ fn files_name_it_while_the_runtime_is_away() {
     assert_eq!(machine.collect(WEB, 6), [""; 0]);
     machine.containers.update(Update::Unavailable);
     assert_eq!(machine.collect(WEB, 7).len(), 6);
+    // The files are looked at again now and then: it has begun, and has another name.
+    machine.write_down(WEB, "running", "renamed");
+    assert_eq!(machine.collect(WEB, 16), ["cpu web running 16", "status web running 16"]);
+    assert_eq!(machine.collect(WEB, 17), ["cpu renamed running 17", "status renamed running 17"]);
 }
 
 #[test]

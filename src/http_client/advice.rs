@@ -3,8 +3,12 @@
 //! The words are those of Linux, rustls and hyper. Where none is met there is no advice: the reason
 //! itself is always told.
 
-/// Words of a reason, and what mends it.
+/// Words of a reason, and what mends it. The first that are met count.
 const ADVICE: &[(&str, &str)] = &[
+    (
+        "the proxy cannot be reached",
+        "the proxy comes before the server: check the address in proxy, and whether it runs",
+    ),
     (
         "UnknownIssuer",
         "the server's certificate is of an authority that this machine does not know: set tls.ca_file to that \
@@ -47,6 +51,11 @@ const ADVICE: &[(&str, &str)] = &[
         "onnection reset",
         "the connection was cut: check for a firewall or proxy on the way, and https:// where http:// is meant",
     ),
+    (
+        "SendRequest",
+        "something listens at this port that does not speak HTTP, or not to dunlin: check the port, and write https:// \
+         if it wants TLS",
+    ),
     ("No such file", "nothing is at this path: does the server run?"),
     ("ermission denied", "this user may not: check owner and mode"),
 ];
@@ -80,6 +89,14 @@ mod tests {
             "DNS",
         );
         check("timed out", "firewall");
+        check(
+            "the proxy cannot be reached: tcp connect error: Connection refused (os error 111)",
+            "in proxy",
+        );
+        check(
+            "the request failed: client error (SendRequest): connection closed before message completed",
+            "https://",
+        );
         check("something new", "");
     }
 }

@@ -65,8 +65,9 @@ impl HttpConfig {
         }
         match built {
             Ok(client) => {
+                let proxied = settings.proxy.is_some();
                 let named = name.map(|name| Named::new(name, settings));
-                Some(HttpClient { client, named, headers, timeout, compression })
+                Some(HttpClient { client, named, headers, timeout, compression, proxied })
             }
             Err(error) => {
                 let reason = super::reason(error);

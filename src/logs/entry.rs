@@ -14,7 +14,7 @@ use crate::secret;
 /// A longer value is cut: a line is to be read, and to fit into a datagram.
 const LONGEST: usize = 2_000;
 /// Fields that tell whom an event is about.
-const SUBJECTS: [&str; 3] = ["sink", "collector", "path"];
+const SUBJECTS: [&str; 4] = ["sink", "collector", "path", "right"];
 /// The field that says how often it came besides.
 const REPEATS: &str = "repeats";
 

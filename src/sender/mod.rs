@@ -99,9 +99,8 @@ impl Sender {
         stop: Stop,
         requests: RequestCounts,
     ) -> Self {
-        let backoff = Backoff::new(sink.policy.retry_max_delay);
         let (appended, learned) = (spool.appended(), sink.policy.batch_samples);
-        let voice = Voice::new(&sink.name);
+        let (voice, backoff) = (Voice::new(&sink.name), Backoff::new(sink.policy.retry_max_delay));
         let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
         Self {
             sink,
@@ -240,7 +239,7 @@ impl Sender {
             }
             let passed = load.passed(0);
             self.voice.damaged(&load.damage, passed.unreadable);
-            self.settle(passed, Tally::default()).await?;
+            self.settle(passed, Tally::unsent()).await?;
             if !load.samples.is_empty() {
                 break;
             }
@@ -305,7 +304,8 @@ impl Sender {
                     }
                     ends.push(tally.sent.saturating_add(half));
                 }
-                Step::Wait { reason, failure, shrink } => {
+                Step::Wait { reason, failure, shrink, unsent } => {
+                    tally.unsent = unsent && tally.sent == 0 && ends.is_empty();
                     if shrink {
                         self.shrink(request.len() as u64);
                     }

@@ -13,8 +13,8 @@ pub(super) enum Step {
     Settled(Settled),
     /// Send the first half, then the second. `learn`: no request shall be as large again.
     Halve { learn: bool },
-    /// Stop here and wait. `shrink`: requests shall be smaller.
-    Wait { reason: String, failure: WaitFor, shrink: bool },
+    /// Stop here and wait. `shrink`: requests shall be smaller. `unsent`: nothing of this one left the machine.
+    Wait { reason: String, failure: WaitFor, shrink: bool, unsent: bool },
     /// Stop here for good.
     Stop { reason: String },
 }
@@ -48,11 +48,18 @@ pub(super) struct Tally {
     pub(super) rejected: u64,
     /// Why, of the first of them.
     pub(super) reason: Option<String>,
+    /// Nothing was, nor may have been.
+    pub(super) unsent: bool,
     expired: u64,
     letters: Vec<DeadLetter>,
 }
 
 impl Tally {
+    /// Nothing is sent.
+    pub(super) fn unsent() -> Self {
+        Self { unsent: true, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, request: &[Sample], settled: Settled) {
         self.sent = self.sent.saturating_add(request.len());
         self.delivered = self.delivered.saturating_add(settled.delivered);
@@ -75,13 +82,14 @@ impl Tally {
             delivered: self.delivered,
             rejected: self.rejected.saturating_add(passed.unreadable),
             expired: self.expired.saturating_add(passed.expired),
+            unsent: self.unsent,
         };
         (settlement, self.letters)
     }
 }
 
 /// How the wait is to be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WaitFor {
     pub(super) asked: Option<std::time::Duration>,
     pub(super) denied: bool,
@@ -127,10 +135,13 @@ pub(super) fn decide(delivery: Delivery, rows: usize, search: bool) -> Step {
             Step::Settled(Settled { rejected, ..Settled::default() })
         }
         Delivery::Later { reason, wait, denied } => {
-            Step::Wait { reason, failure: WaitFor { asked: wait, denied }, shrink: false }
+            Step::Wait { reason, failure: WaitFor { asked: wait, denied }, shrink: false, unsent: false }
+        }
+        Delivery::Unsent { reason } => {
+            Step::Wait { reason, failure: WaitFor::default(), shrink: false, unsent: true }
         }
         Delivery::Slow { reason } => {
-            Step::Wait { reason, failure: WaitFor { asked: None, denied: false }, shrink: true }
+            Step::Wait { reason, failure: WaitFor::default(), shrink: true, unsent: false }
         }
         Delivery::Gone { reason } => Step::Stop { reason },
     }
@@ -175,15 +186,16 @@ mod tests {
             (Delivery::Malformed { reason: reason() }, 1, settled(0, &[0], 0)),
             (Delivery::TooLarge { reason: reason() }, 5, Step::Halve { learn: true }),
             (Delivery::TooLarge { reason: reason() }, 1, settled(0, &[0], 0)),
-            (later, 5, Step::Wait { reason: reason(), failure: wait, shrink: false }),
+            (later, 5, Step::Wait { reason: reason(), failure: wait, shrink: false, unsent: false }),
             (
                 Delivery::Slow { reason: reason() },
                 5,
-                Step::Wait {
-                    reason: reason(),
-                    failure: WaitFor { asked: None, denied: false },
-                    shrink: true,
-                },
+                Step::Wait { reason: reason(), failure: WaitFor::default(), shrink: true, unsent: false },
+            ),
+            (
+                Delivery::Unsent { reason: reason() },
+                5,
+                Step::Wait { reason: reason(), failure: WaitFor::default(), shrink: false, unsent: true },
             ),
         ] {
             assert_eq!(decide(delivery, rows, true), expected);

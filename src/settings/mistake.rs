@@ -59,6 +59,12 @@ impl Mistakes {
         start
     }
 
+    /// Whether something was found wrong with this key.
+    pub(super) fn has(&self, at: Option<&Range<usize>>, key: &str) -> bool {
+        let line = self.at(at, key, String::new()).line;
+        self.found.borrow().iter().any(|mistake| mistake.key == key && mistake.line == line)
+    }
+
     pub(super) fn add(&self, at: Option<&Range<usize>>, key: &str, message: impl Into<String>) {
         note(&self.found, self.at(at, key, message.into()));
     }
@@ -87,9 +93,16 @@ impl Mistakes {
         self.sorted(self.remarks.borrow().clone())
     }
 
-    /// All of them, by file and line.
+    /// All of them, by file and line. Of a line that is not TOML (it has no key) that alone is told, and not either
+    /// what is missing from the whole: it may stand in what was not understood.
     pub fn into_list(self) -> Vec<Mistake> {
-        let found = self.found.take();
+        let mut found = self.found.take();
+        let is_odd = |mistake: &&Mistake| mistake.key.is_empty() && mistake.line.is_some();
+        let odd: Vec<_> = found.iter().filter(is_odd).map(|odd| (odd.file.clone(), odd.line)).collect();
+        let hides = |(file, line): &(PathBuf, Option<usize>), mistake: &Mistake| {
+            mistake.line.is_none() || (file, line) == (&mistake.file, &mistake.line)
+        };
+        found.retain(|mistake| mistake.key.is_empty() || !odd.iter().any(|odd| hides(odd, mistake)));
         self.sorted(found)
     }
 

@@ -248,6 +248,11 @@ impl<'a> Section<'a> {
         self.table.is_none_or(DeTable::is_empty)
     }
 
+    /// Whether something was found wrong with this key.
+    pub fn is_wrong(&self, key: &str) -> bool {
+        self.document.mistakes.has(self.span_of(key).as_ref(), &self.full(key))
+    }
+
     /// A number that is another one when something in this table is, or in a file that it names.
     pub fn fingerprint(&self) -> u64 {
         fingerprint(self.document, self.table)

@@ -121,7 +121,7 @@ fn target(section: &Section<'_>, api: Api) -> Option<Target> {
 
 fn servers(section: &Section<'_>) -> Vec<String> {
     let urls = section.texts("urls", &[]);
-    if urls.is_empty() {
+    if urls.is_empty() && !section.is_wrong("urls") {
         section.mistake(
             "urls",
             "is missing; expected at least one, such as [\"http://influx.example.com:8086\"]",
@@ -171,11 +171,12 @@ impl Influxdb {
             }
             self.servers.rotate_left(1);
         }
-        // None takes them. What a person can mend counts most, then a wait that was asked for, then slowness.
+        // None takes them. What a person can mend counts most, then a wait that was asked for, then slowness,
+        // then that one was reached at all: it may have taken them.
         let weight = |verdict: &Delivery| match verdict {
-            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some(), false),
-            Delivery::Slow { .. } => (false, false, true),
-            _ => (false, false, false),
+            Delivery::Later { wait, denied, .. } => (*denied, wait.is_some(), false, true),
+            Delivery::Slow { .. } => (false, false, true, true),
+            _ => (false, false, false, false),
         };
         failures.into_iter().rev().max_by_key(weight).unwrap_or_else(|| Delivery::later("there is no URL"))
     }
@@ -223,9 +224,10 @@ impl Influxdb {
             Err(NoAnswer { reason, .. }) => return Probe::unanswered(asked, &reason),
         };
         let clock_ahead = reply.date().map(|date| clock_ahead(before, date, SystemClock.now()));
+        let version = reply.header("x-influxdb-version");
         let (finding, mut said, advice) =
-            probe::judge(self.api, self.create.is_some(), &self.what, &reply.answer);
-        if let Some(version) = reply.header("x-influxdb-version") {
+            probe::judge(self.api, self.create.is_some(), &self.what, &reply.answer, version.as_deref());
+        if let Some(version) = version {
             said = format!("{said} (InfluxDB {version})");
         }
         Probe { clock_ahead, ..Probe::new(asked, finding, said, advice) }

@@ -74,6 +74,11 @@ pub enum Delivery {
         /// Whether a person has to mend something first (a token, a database, a URL).
         denied: bool,
     },
+    /// There was no connection, so that nothing was sent: as [`Delivery::Later`], and the rows may still change.
+    Unsent {
+        /// Why.
+        reason: String,
+    },
     /// The answer did not come in time: as [`Delivery::Later`], and with less at once.
     Slow {
         /// Why.
@@ -95,7 +100,7 @@ impl Delivery {
 
     /// Whether nothing was delivered, and the same is to be sent again.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Later { .. } | Self::Slow { .. } | Self::Gone { .. })
+        matches!(self, Self::Later { .. } | Self::Unsent { .. } | Self::Slow { .. } | Self::Gone { .. })
     }
 
     /// Try again, no sooner and no later than the sender likes.
@@ -105,8 +110,12 @@ impl Delivery {
 }
 
 impl From<NoAnswer> for Delivery {
-    fn from(NoAnswer { reason, is_slow }: NoAnswer) -> Self {
-        if is_slow { Self::Slow { reason } } else { Self::later(reason) }
+    fn from(NoAnswer { reason, is_slow, is_unsent }: NoAnswer) -> Self {
+        match (is_unsent, is_slow) {
+            (true, _) => Self::Unsent { reason },
+            (false, true) => Self::Slow { reason },
+            (false, false) => Self::later(reason),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Every frame carries the boot it was read in, its monotonic time, and when that boot was according to
 //! the wall clock of that moment. When the clock is set, the boot moves: a frame that was never handed
 //! to a sink is corrected by that difference when it first is. What was handed out keeps its time, since
-//! a server may have stored it. (After a restart of the agent it is not known what was handed out before;
+//! a server may have stored it, unless the sink knows that nothing was sent: it had no connection. (After a restart of the agent it is not known what was handed out before;
 //! pending frames are then taken as never sent.)
 //!
 //! The age of a frame of this boot is monotonic: no clock expires it. A frame of an earlier boot has an age

@@ -14,7 +14,7 @@ pub enum SpoolError {
         source: rusqlite::Error,
     },
     /// A file operation beside SQLite failed.
-    #[error("spool {}: {source}", path.display())]
+    #[error("spool {}: {source}{}", path.display(), place(source))]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum SpoolError {
         path: PathBuf,
     },
     /// There is no spool there.
-    #[error("there is no spool at {}; expected the path that the agent's configuration names", path.display())]
+    #[error("there is no spool at {}; expected the path that the agent's configuration names, and an agent that has run", path.display())]
     Missing {
         /// Where one was looked for.
         path: PathBuf,
@@ -86,6 +86,18 @@ pub enum SpoolError {
     /// The spool's thread has ended.
     #[error("the spool has stopped")]
     Stopped,
+}
+
+/// What to do where no file can be made.
+fn place(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        NotADirectory | PermissionDenied | ReadOnlyFilesystem => {
+            "; expected a place that this user may write to: run it as the service's user, or name another with \
+             agent.state_dir or spool.path"
+        }
+        _ => "",
+    }
 }
 
 impl SpoolError {

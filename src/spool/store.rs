@@ -82,6 +82,8 @@ pub struct Settlement {
     pub rejected: u64,
     /// Too old to be sent.
     pub expired: u64,
+    /// Nothing of the claim left the machine: its rows may still get other times.
+    pub unsent: bool,
 }
 
 impl Settlement {
@@ -225,6 +227,8 @@ impl Store {
             tracing::debug!(%error, "that the clock was set cannot be noted yet");
         }
         let id = ledger::require_sink(&self.connection, sink).map_err(&failed)??;
+        // Of a claim that was not settled nobody knows what was sent.
+        self.end_claim(sink, false).map_err(&failed)?;
         let (mut found, more) = ledger::claim(&self.connection, id, lane, samples).map_err(&failed)?;
         self.correct(&mut found).map_err(&failed)?;
         let frames = found.into_iter().map(|(frame, origin)| {
@@ -234,20 +238,26 @@ impl Store {
             ClaimedFrame { age, ..frame }
         });
         let claim = Claim { frames: frames.collect(), more };
-        match (claim.frames.first(), claim.frames.last()) {
-            (Some(first), Some(last)) => {
-                let oldest = ledger::oldest(&self.connection).map_err(failed)?;
-                self.clocks.note_handed(first.seq, last.seq, oldest);
-                self.leases.insert(sink.to_owned(), (first.seq, last.seq))
-            }
-            _ => self.leases.remove(sink),
-        };
+        if let (Some(first), Some(last)) = (claim.frames.first(), claim.frames.last()) {
+            self.leases.insert(sink.to_owned(), (first.seq, last.seq));
+        }
         Ok(claim)
+    }
+
+    /// The sink does not work on what it claimed any more.
+    fn end_claim(&mut self, sink: &str, unsent: bool) -> rusqlite::Result<()> {
+        if let Some((first, last)) = self.leases.remove(sink).filter(|_| !unsent) {
+            self.clocks.note_handed(first, last, ledger::oldest(&self.connection)?);
+        }
+        Ok(())
     }
 
     /// Gives frames that are handed out for the first time their right times, in the file too.
     fn correct(&mut self, found: &mut [(ClaimedFrame, Origin)]) -> rusqlite::Result<()> {
-        let wrong = |(frame, origin): &(ClaimedFrame, Origin)| self.clocks.correction(frame.seq, origin);
+        let is_claimed = |seq| self.leases.values().any(|(first, last)| (*first..=*last).contains(&seq));
+        let wrong = |(frame, origin): &(ClaimedFrame, Origin)| {
+            self.clocks.correction(frame.seq, origin).filter(|_| !is_claimed(frame.seq))
+        };
         if !found.iter().any(|one| wrong(one).is_some()) {
             return Ok(());
         }
@@ -296,9 +306,8 @@ impl Store {
         let id = ledger::require_sink(&change, sink).map_err(&failed)??;
         ledger::settle(&change, id, done, now).map_err(&failed)?;
         rejected::add(&change, id, letters, now).map_err(&failed)?;
-        change.commit().map_err(failed)?;
-        self.leases.remove(sink);
-        Ok(())
+        change.commit().map_err(&failed)?;
+        self.end_claim(sink, done.unsent).map_err(failed)
     }
 
     /// Notes why a sink does not deliver, and when it tries again; none once it does.

@@ -116,6 +116,12 @@ fn a_file_for_this_machine_is_taken() {
     let ended = home.dunlin(["config", "init", "--output", "new.toml"]);
     assert_eq!(ended.code, Some(74), "{}", ended.err);
     assert_eq!(home.dunlin(["config", "init", "--force"]).code, Some(64));
+    let missing = home.dunlin(["check", "--config", "etc/new.toml"]);
+    let todo = "expected a configuration file: `dunlin config init --output etc/new.toml` writes one";
+    assert!(missing.code == Some(78) && missing.err.contains(todo), "{}", missing.err);
+    let ended = home.dunlin(["config", "init", "--output", "etc/new.toml"]);
+    assert_eq!(ended.code, Some(0), "the folder is made: {}", ended.err);
+    assert!(ended.err.contains("next: dunlin check --connect --config etc/new.toml"), "{}", ended.err);
 }
 
 #[test]

@@ -48,6 +48,17 @@ fn a_password_and_a_database_are_looked_at() {
     check(&sink("gone", &not_created), 78, &["to do: create database \"gone\" there"]);
     let v2 = format!("[[sinks.influxdb]]\nname = \"v2\"\nurls = [\"{url}\"]\norg = \"o\"\nbucket = \"b\"\n");
     check(&v2, 78, &["to do: is it InfluxDB 2?"]);
+    check(
+        &v2.replace("name =", "api = \"v3\"\ndatabase = \"d\"\nname =")
+            .replace("org = \"o\"\nbucket = \"b\"\n", ""),
+        78,
+        &["to do: is it InfluxDB 3?"],
+    );
+    check(
+        &sink("it", "proxy = \"http://127.0.0.1:1\""),
+        69,
+        &["no answer: the proxy cannot be reached: ", "in proxy"],
+    );
     influxd.stop();
     check(&sink("it", right), 69, &["s (influxdb): no answer: ", "to do: nothing listens at this port"]);
 }

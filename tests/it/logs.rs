@@ -130,13 +130,13 @@ urls = ["http://127.0.0.1:PORT"]
 api = "v1"
 database = "it"
 username = "ann"
-password_file = "password"
+password_file = "./password"
 [[sinks.influxdb]]
 name = "three"
 urls = ["http://127.0.0.1:PORT"]
 api = "v3"
 database = "it"
-token_file = "token"
+token_file = "./token"
 [[sinks.webhook]]
 name = "hook"
 url = "http://127.0.0.1:PORT/services/T00/c4nary-in-the-path?key=c4nary-in-the-query"

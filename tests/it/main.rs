@@ -100,3 +100,5 @@ mod top;
 mod truth;
 /// The same rows through another implementation of the line protocol, by both paths.
 mod victoria;
+/// The package on a real Debian, from its installation to its purge.
+mod walk;

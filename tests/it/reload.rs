@@ -210,6 +210,11 @@ fn a_sink_that_comes_back_gets_what_waited_for_it() {
     is_taken(&agent);
     let gone = home.account("other");
     assert_eq!((gone.get("pending"), gone.trouble()), (gone.get("collected"), ""), "{trouble}");
+    let said = home.dunlin(["spool", "status", "--config", "dunlin.toml"]).out;
+    assert!(
+        said.contains("all sent: once it is configured again; `dunlin spool drop other` forgets it"),
+        "{said}"
+    );
     let delivered = home.account("kept").get("delivered");
     wait_for("the other sink to go on", || {
         (home.account("kept").get("delivered") > delivered + 100).then_some(())

@@ -21,7 +21,7 @@ INITRD=No mmdebstrap --quiet --variant=minbase \
 
 cat >"$root/usr/local/sbin/errand" <<'END'
 #!/bin/sh
-# Runs the command that the host has left, tells it what came of it, and switches the machine off.
+# Runs the command that the host has left, tells it what came of it, and ends the machine as the host wants it.
 mkdir -p /run/host
 mount -t virtiofs run /run/host || poweroff -ff
 folder=$(cat /run/host/folder)
@@ -32,8 +32,7 @@ ip link set eth0 up
 cd "$folder"
 sh /run/host/command >/run/host/output 2>&1
 echo $? >/run/host/status
-sync
-poweroff -ff
+sh /run/host/end
 END
 chmod +x "$root/usr/local/sbin/errand"
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs the tests against a real Debian with systemd as PID 1 and cgroup v2 alone, in a virtual machine: what other tools say of the
-# machine and its containers, and what dunlin says. Some ten minutes under software emulation.
+# On a real Debian with systemd as PID 1 and cgroup v2 alone, in a virtual machine: some twenty minutes under software emulation.
 #
-#   tests/vm/run.sh [FILTER...]     names of tests, as for cargo test; by default those that control groups matter to
+#   tests/vm/run.sh                 the walk: the package is installed, upgraded, killed, cut off, removed (tests/vm/walk.sh)
+#   tests/vm/run.sh FILTER...       tests, by names as for cargo test; truth:: are those that control groups matter to
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- truth::
 
-packages=(qemu-system-x86 mmdebstrap e2fsprogs)
-if ! { command -v qemu-system-x86_64 && command -v mmdebstrap && command -v mke2fs; } >/dev/null; then
+packages=(qemu-system-x86 mmdebstrap e2fsprogs musl-tools dpkg-dev)
+commands=(qemu-system-x86_64 mmdebstrap mke2fs musl-gcc dpkg-shlibdeps)
+if [ "$(command -v "${commands[@]}" | wc -l)" -lt ${#commands[@]} ]; then
   apt-get update -qq || true
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
@@ -16,6 +16,8 @@ tests/vm/image.sh
 
 tests=$(cargo test --locked --test it --no-run --message-format json-render-diagnostics |
   sed -n 's|.*"executable":"\([^"]*/it-[^"]*\)".*|\1|p' | tail -1)
+[ $# -gt 0 ] || exec tests/vm/walk.sh "$tests"
+
 agent=$(dirname "$tests")/../dunlin
 # Everything takes twenty times as long there.
 tests/vm/boot.sh "$PWD" "export DUNLIN_TEST_PATIENCE=900 DUNLIN_TEST_BINARY=$(realpath "$agent")

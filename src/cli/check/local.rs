@@ -27,7 +27,7 @@ fn spool(config: &spool::Config) -> Vec<String> {
         let reason = io::Error::from(error);
         let (spool, place) = (config.path.display(), place.display());
         return vec![format!(
-            "the spool {spool} cannot be written: {place}: {reason}; give it to the user who runs dunlin, or set spool.path"
+            "the spool {spool} cannot be written: {place}: {reason}; give it to the user who runs dunlin (StateDirectory= of the unit does so at the first start), or set spool.path"
         )];
     }
     let Ok(room) = statvfs(&place) else { return Vec::new() };
@@ -81,7 +81,7 @@ fn runtimes(config: &containers::Config, host: &Host) -> Vec<String> {
             && accessat(CWD, &path, Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS)
         {
             found.push(format!(
-                "{} of {} may not be read by this user: what its containers are called, or take on disk, is not known without",
+                "{} of {} may not be read by this user: what its containers are called, or take on disk, is not known then",
                 path.display(),
                 runtime.name()
             ));

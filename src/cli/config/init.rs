@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::super::{Exit, folder, log_quietly};
+use super::super::{DEFAULT_CONFIG, Exit, complain, folder, log_quietly};
 use super::Target;
 use crate::containers;
 use crate::host::Host;
@@ -51,7 +51,32 @@ pub(super) fn init(args: &InitArgs) -> Exit {
     log_quietly();
     let host = Host::new(&args.root);
     let facts = Facts { influxdb: influxdb(INFLUXDB_PORT), ..facts(&host, args.root.display().to_string()) };
-    args.target.write(&written(&facts))
+    let exit = args.target.write(&written(&facts));
+    let Some(path) = args.target.output.as_ref().filter(|_| exit == Exit::Fine) else { return exit };
+    complain(Exit::Fine, &next(&path.display().to_string(), facts.influxdb.as_deref()))
+}
+
+/// What was written, and what to do with it.
+fn next(path: &str, influxdb: Option<&str>) -> String {
+    let rows = match influxdb {
+        Some(version) if is_first(version) => {
+            format!("rows go to the InfluxDB {} of this machine, database \"telegraf\"", plain(version))
+        }
+        Some(version) => {
+            format!(
+                "rows go to a file; for the InfluxDB {} of this machine fill in org, bucket and token",
+                plain(version)
+            )
+        }
+        None => "no InfluxDB answers on this machine, so rows go to a file: change [[sinks]] at the end"
+            .to_owned(),
+    };
+    let named = if path == DEFAULT_CONFIG { String::new() } else { format!(" --config {path}") };
+    format!("{path} is written; {rows}\n  next: dunlin check --connect{named}")
+}
+
+fn is_first(version: &str) -> bool {
+    version.starts_with("1.")
 }
 
 fn facts(host: &Host, root: String) -> Facts {
@@ -122,7 +147,7 @@ fn written(facts: &Facts) -> String {
 
 /// A paragraph; of those that are sinks, the one that is wanted is made active.
 fn sink(paragraph: &str, influxdb: Option<&str>) -> String {
-    let is_first = influxdb.is_some_and(|version| version.starts_with("1."));
+    let is_first = influxdb.is_some_and(is_first);
     if paragraph.starts_with("## Standard output or a rotated file.") {
         if is_first {
             let comment =

@@ -15,10 +15,14 @@ const EXITS: [(Exit, &str); 5] = [
     (Exit::Config, "The configuration is wrong."),
 ];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (DEFAULT_CONFIG, "The configuration; see `dunlin.toml`(5)."),
     ("/etc/dunlin/dunlin.d/*.toml", "Parts of it, for tools that write files of their own."),
     ("/var/lib/dunlin/spool.db", "What was measured and is not delivered yet."),
+    (
+        "/run/dunlin/control.sock",
+        "Where `dunlin status`, `top` and their like ask the running agent: root, its user and its group.",
+    ),
 ];
 
 /// The page.

@@ -100,6 +100,10 @@ fn sink_table(sink: &SinkStatus, now: UnixNanos) -> String {
         .map(|rate| format!(", {rate:.0} samples per second"));
     let _ = writeln!(text, "  last delivery: {}{}", ago(sink.last_delivery), rate.unwrap_or_default());
     let drained = match sink.drained_in_seconds {
+        // Nobody sends it.
+        _ if !sink.active && sink.pending > 0 => {
+            Some(format!("once it is configured again; `dunlin spool drop {}` forgets it", sink.name))
+        }
         Some(0.0) => None,
         Some(seconds) => Some(format!("in {}", short(Duration::from_secs_f64(seconds.min(1e9))))),
         // The last ticks are always on their way.

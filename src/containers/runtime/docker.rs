@@ -229,9 +229,10 @@ impl<'c> Session<'c> {
             Event::Died(id, death) => {
                 let now = self.look(&id).await?;
                 // It may be gone, half removed, or started again already: then the event tells of its end.
+                // It may also have ended again since.
                 let before = match &now {
                     Answer::Known(now) if now.state.is_alive() => told.alive.get(&id),
-                    Answer::Known(now) if now.state == State::Removing => Some(now),
+                    Answer::Known(now) if now.state == State::Removing || death.is_before(now) => Some(now),
                     Answer::Known(_) => {
                         told.answer(id, now);
                         return Ok(());

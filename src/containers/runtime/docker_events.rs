@@ -52,6 +52,11 @@ pub(super) struct Death {
 }
 
 impl Death {
+    /// Whether it is of a run before the one that this tells of.
+    pub(super) fn is_before(&self, now: &Metadata) -> bool {
+        self.at.zip(now.started_at).is_some_and(|(at, started_at)| at < started_at)
+    }
+
     /// What is known of the container after its end: what was known before, or what the event says.
     pub(super) fn of(&self, before: Option<&Metadata>, labels: &[WildMatch]) -> Metadata {
         let attribute = |name: &str| self.attributes.get(name).map(String::as_str).unwrap_or_default();

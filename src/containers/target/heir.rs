@@ -15,7 +15,7 @@ impl Target {
         cgroup.ooms = self.cgroup.and_then(|before| before.ooms);
         self.cgroup = Some(cgroup);
         if !is_named {
-            (self.metadata, self.pid, self.appeared) = (None, None, now);
+            (self.metadata, self.pid, self.appeared, self.filed) = (None, None, now, None);
         }
         self.identity = None;
         self.spec.renew();

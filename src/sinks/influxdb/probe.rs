@@ -2,15 +2,21 @@
 //! or password, at the database or bucket, and at the right to write there before it looks for rows.
 //!
 //! Version 2 then says 400 `writing requires points`, version 1 and others 204. Version 3 makes a missing
-//! database for whoever writes, even nothing; so it is asked `GET /ping`, which tells of the token only.
+//! database for whoever writes, even nothing; so it is asked `GET /ping`, which tells of the token and the version only.
 
 use super::Api;
 use crate::http_client::Answer;
 use crate::sinks::Finding;
 
 /// What is known of a server and what to do. `what` names where rows would go, `create`: whether version 1 may
-/// make a missing database.
-pub(super) fn judge(api: Api, create: bool, what: &str, answer: &Answer) -> (Finding, String, String) {
+/// make a missing database; `version`: which one the server says it is.
+pub(super) fn judge(
+    api: Api,
+    create: bool,
+    what: &str,
+    answer: &Answer,
+    version: Option<&str>,
+) -> (Finding, String, String) {
     let body = answer.body.as_str();
     let has = |words: &str| body.contains(words);
     let refused = |advice: String| (Finding::Refused, answer.said(), advice);
@@ -18,6 +24,10 @@ pub(super) fn judge(api: Api, create: bool, what: &str, answer: &Answer) -> (Fin
         200..=299 if body.trim_start().starts_with('<') => refused(
             "that is a page for people, no InfluxDB: check the URL, and for a portal on the way".to_owned(),
         ),
+        // Every version answers this question, and only 3 has what rows are written to.
+        200..=299 if api == Api::V3 && version.is_some_and(is_older) => {
+            refused(other_version(api).to_owned())
+        }
         200..=299 if api == Api::V3 => {
             let said = format!("{}: the token is right; {what} is made with the first rows", answer.status);
             (Finding::Good, said, String::new())
@@ -54,8 +64,14 @@ pub(super) fn judge(api: Api, create: bool, what: &str, answer: &Answer) -> (Fin
         408 | 425 | 429 | 500..=599 => {
             (Finding::Unreachable, answer.said(), "nothing is wrong on this side".to_owned())
         }
-        _ => refused(String::new()),
+        _ => refused(answer.hint().to_owned()),
     }
+}
+
+/// Whether it is a version before 3.
+fn is_older(version: &str) -> bool {
+    let version = version.trim_start_matches('v');
+    version.starts_with("1.") || version.starts_with("2.")
 }
 
 fn proof(api: Api) -> &'static str {
@@ -83,7 +99,7 @@ mod tests {
 
     fn check(api: Api, create: bool, status: u16, body: &str, expected: Finding, advice: &str) {
         let answer = Answer { status, retry_after: None, body: body.to_owned() };
-        let (finding, said, found) = judge(api, create, "database \"it\"", &answer);
+        let (finding, said, found) = judge(api, create, "database \"it\"", &answer, None);
         assert_eq!(finding, expected, "{status} {body}: {said}");
         assert!(said.contains(&status.to_string()) || finding == Unsure, "{said}");
         assert!(found.contains(advice) && found.is_empty() == advice.is_empty(), "{status} {body}: {found}");
@@ -110,7 +126,9 @@ mod tests {
         v1(true, 503, "", Unreachable, "nothing is wrong");
         v1(true, 200, "<html>Welcome aboard", Refused, "portal");
         v1(true, 400, "Client sent an HTTP request to an HTTPS server.", Refused, "https://");
-        v1(true, 302, "", Refused, "");
+        v1(true, 302, "", Refused, "redirects are not followed");
+        v1(true, 407, "", Refused, "the proxy's username and password");
+        v1(true, 418, "", Refused, "");
         let v2 = |status, body, finding, advice| check(Api::V2, false, status, body, finding, advice);
         v2(204, "", Good, "");
         v2(400, r#"{"code":"invalid","message":"writing requires points"}"#, Good, "");
@@ -128,5 +146,23 @@ mod tests {
         v3(200, r#"{"version":"3.2.1","revision":"x","process_id":"y"}"#, Good, "");
         v3(401, "", Refused, "token_file");
         v3(404, "", Refused, "api = \"v1\"");
+    }
+
+    #[test]
+    fn an_older_server_is_none_of_version_3() {
+        let check = |api, version: Option<&str>, expected| {
+            let answer = Answer { status: 204, retry_after: None, body: String::new() };
+            let (finding, _, advice) = judge(api, true, "database \"it\"", &answer, version);
+            assert_eq!(
+                (finding, advice.contains("api = \"v1\"")),
+                (expected, expected == Refused),
+                "{version:?}"
+            );
+        };
+        check(Api::V3, Some("1.6.7~rc0"), Refused);
+        check(Api::V3, Some("v2.7.1"), Refused);
+        check(Api::V3, Some("3.2.1"), Good);
+        check(Api::V3, None, Good);
+        check(Api::V1, Some("1.6.7~rc0"), Good);
     }
 }

@@ -64,6 +64,7 @@ pub(super) enum Verdict {
     Malformed,
     TooLarge,
     Later { denied: bool, wait: Option<u64> },
+    Unsent,
     Slow,
     Gone,
 }
@@ -104,6 +105,10 @@ fn judged(delivery: Delivery) -> Verdict {
         Delivery::Later { reason, wait, denied } => {
             reasons.push(reason);
             Verdict::Later { denied, wait: wait.map(|wait| wait.as_secs()) }
+        }
+        Delivery::Unsent { reason } => {
+            reasons.push(reason);
+            Verdict::Unsent
         }
         Delivery::Slow { reason } => {
             reasons.push(reason);
@@ -295,11 +300,15 @@ async fn assert_http(subject: &Subject, url: &impl Fn(String) -> String, own: &[
         }
     }
     let nowhere = url("http://nowhere.invalid:1".into());
-    assert_eq!(deliver(&mut sink(subject, &nowhere, HASTY), &rows).await, BUSY, "a name that nobody has");
+    assert_eq!(
+        deliver(&mut sink(subject, &nowhere, HASTY), &rows).await,
+        Verdict::Unsent,
+        "a name that nobody has"
+    );
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = url(format!("http://{}", listener.local_addr().unwrap()));
     drop(listener);
-    assert_eq!(deliver(&mut sink(subject, &closed, PATIENT), &rows).await, BUSY, "nobody listens");
+    assert_eq!(deliver(&mut sink(subject, &closed, PATIENT), &rows).await, Verdict::Unsent, "nobody listens");
 }
 
 async fn assert_tls(subject: &Subject, url: &impl Fn(String) -> String) {
@@ -315,9 +324,9 @@ async fn assert_tls(subject: &Subject, url: &impl Fn(String) -> String) {
     );
     plain.next(Act::Blurt("HTTP/1.1 400 Bad Request\r\n\r\n"));
     for (what, place, verdict) in [
-        ("no TLS", url(format!("https://{}", plain.place)), BUSY),
-        ("an unknown authority", named(open.port()), BUSY),
-        ("another name", format!("{}\n{authority}", url(format!("https://{open}"))), BUSY),
+        ("no TLS", url(format!("https://{}", plain.place)), Verdict::Unsent),
+        ("an unknown authority", named(open.port()), Verdict::Unsent),
+        ("another name", format!("{}\n{authority}", url(format!("https://{open}"))), Verdict::Unsent),
         (
             "another name that is the expected one",
             format!("{}\n{authority}\ntls.server_name = \"localhost\"", url(format!("https://{open}"))),
@@ -326,7 +335,7 @@ async fn assert_tls(subject: &Subject, url: &impl Fn(String) -> String) {
         (
             "a name that the certificate has not",
             format!("{}\n{authority}\ntls.server_name = \"elsewhere.example\"", named(open.port())),
-            BUSY,
+            Verdict::Unsent,
         ),
         ("the own authority", format!("{}\n{authority}", named(open.port())), Verdict::Accepted),
         ("anybody", format!("{}\ntls.insecure = true", url(format!("https://{open}"))), Verdict::Accepted),

@@ -51,7 +51,7 @@ fn filled(path: &Path) {
     }
     store.claim("a", Lane::Live, u64::MAX, now).unwrap();
     let end = Position { seq: 100, offset: 5 };
-    let done = Settlement { end, filtered: 5, delivered: 99 * ROWS, rejected: 0, expired: 0 };
+    let done = Settlement { end, filtered: 5, delivered: 99 * ROWS, rejected: 0, expired: 0, unsent: false };
     store.settle("a", done, &[], now.wall).unwrap();
 }
 

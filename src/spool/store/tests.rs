@@ -72,7 +72,7 @@ impl Bench {
 
     fn settle(&mut self, sink: &str, seq: i64, offset: u64, delivered: u64) {
         let end = Position { seq, offset };
-        let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0 };
+        let done = Settlement { end, filtered: 0, delivered, rejected: 0, expired: 0, unsent: false };
         // Only what was claimed is settled.
         let is_in = |frames: Vec<(i64, u64, u64)>| frames.iter().any(|(own, ..)| *own == seq);
         if !is_in(self.claimed_of(sink, Lane::Live, u64::MAX)) {
@@ -179,7 +179,7 @@ fn a_split_while_rows_are_under_way_settles_those_rows_and_no_others() {
     assert_eq!(bench.claimed("a", 1), [(2, 0, 10)]);
     bench.store.split("a").unwrap();
     let end = Position { seq: 2, offset: 10 };
-    let done = Settlement { end, filtered: 0, delivered: 10, rejected: 0, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 10, rejected: 0, expired: 0, unsent: false };
     bench.store.settle("a", done, &[], seconds(0)).unwrap();
     assert_eq!(bench.claimed_of("a", Lane::Backlog, 100), [(1, 0, 10)]);
     let sink = bench.status("a");
@@ -249,7 +249,7 @@ fn a_claim_of_a_file_that_is_gone_settles_nothing_in_the_new_one() {
     let mut bench = bench(|_| {});
     bench.append(1, 10);
     let end = Position { seq: 500, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 5000, rejected: 0, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 5000, rejected: 0, expired: 0, unsent: false };
     bench.store.settle("a", done, &[], seconds(0)).unwrap();
     bench.claimed("a", 10);
     bench.store.settle("a", done, &[], seconds(0)).unwrap();

@@ -168,7 +168,7 @@ impl Home {
         }
         let json: Value = serde_json::from_str(&ended.out).unwrap();
         let sinks = json["sinks"].as_array().unwrap().iter();
-        Some(sinks.map(|sink| Account { columns: sink.as_object().unwrap().clone() }).collect())
+        Some(sinks.map(Account::of).collect())
     }
 
     /// The books of one sink.
@@ -194,6 +194,11 @@ impl Home {
 }
 
 impl Account {
+    /// The books of a sink in the JSON of `spool status`.
+    pub(crate) fn of(sink: &Value) -> Self {
+        Self { columns: sink.as_object().unwrap().clone() }
+    }
+
     /// The sink.
     pub(crate) fn name(&self) -> &str {
         self.columns["name"].as_str().unwrap()

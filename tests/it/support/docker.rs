@@ -162,7 +162,7 @@ impl Docker {
 }
 
 /// Makes a root of nothing but busybox in a folder.
-pub(super) fn busybox(folder: &Path) -> PathBuf {
+pub(crate) fn busybox(folder: &Path) -> PathBuf {
     let root = folder.join("image");
     let bin = root.join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -175,7 +175,7 @@ pub(super) fn busybox(folder: &Path) -> PathBuf {
 }
 
 /// Packs a root, beside it.
-pub(super) fn archived(root: &Path) -> PathBuf {
+pub(crate) fn archived(root: &Path) -> PathBuf {
     let archive = root.with_extension("tar");
     let packed = Command::new("tar").arg("-C").arg(root).arg("-cf").arg(&archive).arg(".").status();
     assert!(packed.unwrap().success());

@@ -7,21 +7,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{SILENCE, ask};
-use super::{Answer, Server, command_in, encode, free_port, wait_for, wait_within};
+use super::{Answer, Server, command_in, encode, free_port, patience, wait_for, wait_within};
 
 /// The database that the tests write to.
 pub(crate) const DATABASE: &str = "it";
 
 /// The server. It is started, stopped and started again on the same port.
 pub(crate) struct Influxd {
-    folder: TempDir,
+    folder: PathBuf,
+    /// The folder, where it goes with the value.
+    _temporary: Option<TempDir>,
     /// Where it listens and, in a namespace, the name of that.
     address: String,
     namespace: Option<String>,
@@ -67,8 +69,24 @@ impl Influxd {
     /// A server that does not run yet: [`Influxd::resume`] starts it.
     pub(crate) fn absent() -> Self {
         let folder = tempfile::Builder::new().prefix("influxd").tempdir().unwrap();
+        let influxd = Self::in_folder(folder.path().to_owned(), free_port());
+        Self { _temporary: Some(folder), ..influxd }
+    }
+
+    /// One that somebody else starts and stops, with [`Influxd::settings`] and a folder that stays.
+    pub(crate) fn in_folder(folder: PathBuf, port: u16) -> Self {
         let address = "127.0.0.1".to_owned();
-        Self { folder, address, namespace: None, locked: false, port: free_port(), server: None }
+        Self { folder, _temporary: None, address, namespace: None, locked: false, port, server: None }
+    }
+
+    /// Its configuration.
+    pub(crate) fn settings(&self) -> String {
+        settings(&self.folder, &format!("{}:{}", self.address, self.port), free_port(), self.locked)
+    }
+
+    /// Whether it is there.
+    pub(crate) fn answers(&self) -> bool {
+        self.request("GET", "/ping", "").is_ok_and(|answer| answer.status == 204)
     }
 
     /// Starts it in a network namespace, on an address of that.
@@ -81,15 +99,14 @@ impl Influxd {
 
     /// Starts it (again), on the same port with the same data.
     pub(crate) fn resume(&mut self) {
-        let config = self.folder.path().join("influxd.toml");
-        let listen = format!("{}:{}", self.address, self.port);
-        fs::write(&config, settings(self.folder.path(), &listen, free_port(), self.locked)).unwrap();
+        let config = self.folder.join("influxd.toml");
+        fs::write(&config, self.settings()).unwrap();
         let mut command = command_in(self.namespace.as_deref(), "influxd");
         command.arg("run").arg("-config").arg(config);
-        let mut server = Server::start("influxd", &mut command, self.folder.path());
+        let mut server = Server::start("influxd", &mut command, &self.folder);
         wait_for("influxd to answer", || {
             assert!(server.is_running(), "influxd has ended:\n{}", server.last_words());
-            self.request("GET", "/ping", "").ok().filter(|answer| answer.status == 204)
+            self.answers().then_some(())
         });
         self.server = Some(server);
         if !self.locked {
@@ -138,7 +155,7 @@ impl Influxd {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, io::BufReader<UnixStream>)> {
-        let stream = UnixStream::connect(self.folder.path().join("socket"))?;
+        let stream = UnixStream::connect(self.folder.join("socket"))?;
         stream.set_read_timeout(Some(SILENCE))?;
         ask(stream, method, path, body)
     }
@@ -181,7 +198,7 @@ impl Influxd {
     /// Waits until a measurement has at least `count` rows that fit; gives its series.
     #[track_caller]
     pub(crate) fn wait_rows(&self, measurement: &str, condition: &str, count: usize) -> Vec<Series> {
-        self.wait_rows_within(Duration::from_secs(60), measurement, condition, count)
+        self.wait_rows_within(patience(), measurement, condition, count)
     }
 
     /// The same, with a limit.

@@ -71,6 +71,13 @@ impl Rows {
         rows
     }
 
+    /// The rows in these lines.
+    pub(crate) fn of(lines: impl IntoIterator<Item = Line>) -> Self {
+        let mut rows = Self::default();
+        lines.into_iter().for_each(|line| rows.add(&line));
+        rows
+    }
+
     fn add(&mut self, line: &Line) {
         let (series, time, fields) = parts(line);
         match self.rows.entry(series.clone()).or_default().entry(time) {

@@ -27,7 +27,7 @@ mod victoria;
 pub(crate) use agent::{Account, Agent, Ended, Home, binary};
 pub(crate) use collectd::Collectd;
 pub(crate) use containerd::Containerd;
-pub(crate) use docker::{Container, Docker, IMAGE, counted_io, settings};
+pub(crate) use docker::{Container, Docker, IMAGE, archived, busybox, counted_io, settings};
 pub(crate) use etsy::Etsy;
 pub(crate) use fault_server::FaultServer;
 pub(crate) use host::FakeHost;
@@ -64,7 +64,8 @@ pub(crate) fn wait_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() 
             return answer;
         }
         assert!(start.elapsed() < limit, "waited {limit:?} in vain for: {what}");
-        std::thread::sleep(Duration::from_millis(40));
+        // A slow machine is not to be kept busy with answers.
+        std::thread::sleep(patience() / 1500);
     }
 }
 

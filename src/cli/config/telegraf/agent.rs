@@ -1,5 +1,8 @@
 //! `[agent]` and `[global_tags]`.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::plugin::Plugin;
 use super::text::Table;
 
@@ -16,6 +19,10 @@ pub(super) struct Agent {
     pub(super) flush_interval: Option<String>,
 }
 
+/// What our own keys take.
+const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
+pub(super) const FLUSH_INTERVAL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+
 const LOG: &str = "logs go to standard error; journald, or whatever runs dunlin, keeps and rotates them";
 const STEADY: &str = "readings are aligned to the clock, all in one pass";
 
@@ -28,8 +35,8 @@ impl Agent {
             }
         };
         later(&mut self.hostname, table.text("hostname"));
-        later(&mut self.interval, table.duration("interval"));
-        later(&mut self.flush_interval, table.duration("flush_interval"));
+        later(&mut self.interval, table.duration_within("interval", INTERVAL));
+        later(&mut self.flush_interval, table.duration_within("flush_interval", FLUSH_INTERVAL));
         self.batch_samples = table.number("metric_batch_size", 1..100_001).or(self.batch_samples);
         table.already("round_interval", &["true"], STEADY);
         table.already("omit_hostname", &["false"], "every row has the tag host");

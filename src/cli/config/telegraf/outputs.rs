@@ -1,6 +1,9 @@
 //! `[[outputs.*]]` as sinks.
 
-use super::agent::Agent;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::agent::{Agent, FLUSH_INTERVAL};
 use super::filters::{self, Filter};
 use super::plugin::Plugin;
 use super::text::Table;
@@ -25,6 +28,9 @@ struct Sink {
     tls: Vec<(&'static str, toml::Value)>,
 }
 
+/// What our own key takes.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
+
 const SHAPES: &str = "rows have a shape of dunlin's own, which the receiver must know";
 
 impl Outputs {
@@ -45,7 +51,7 @@ impl Outputs {
         }
         let filter = filters::of_output(&table);
         let batch_samples = table.number("metric_batch_size", 1..100_001);
-        let flush_interval = table.duration("flush_interval");
+        let flush_interval = table.duration_within("flush_interval", FLUSH_INTERVAL);
         for sink in self.sinks.iter_mut().skip(before) {
             (sink.filter, sink.batch_samples, sink.flush_interval) =
                 (filter.clone(), batch_samples, flush_interval.clone());
@@ -296,7 +302,7 @@ impl Sink {
 
     /// What is the same for all that speak HTTP. `encoding` is what dunlin does without a word.
     fn http(&mut self, table: &Plugin<'_>, encoding: &str, headers: &str) {
-        match table.duration("timeout") {
+        match table.duration_within("timeout", TIMEOUT) {
             // dunlin waits longer by itself, which harms nobody.
             Some(timeout) if timeout != "5s" => self.table.set("timeout", timeout),
             _ => {}

@@ -3,7 +3,8 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -178,6 +179,18 @@ impl<'a> Plugin<'a> {
             self.wrong(key, value, "a duration such as \"10s\"");
         }
         found.filter(|span| span != "0s")
+    }
+
+    /// A duration that we take within these limits only.
+    pub(super) fn duration_within(&self, key: &str, range: RangeInclusive<Duration>) -> Option<String> {
+        let found = self.duration(key)?;
+        let is_out = humantime::parse_duration(&found).is_ok_and(|span| !range.contains(&span));
+        if is_out {
+            let words = |span: &Duration| humantime::format_duration(*span).to_string();
+            let (least, most) = (words(range.start()), words(range.end()));
+            self.note(key, format!("is out of range; dunlin takes {least} to {most}"));
+        }
+        Some(found).filter(|_| !is_out)
     }
 
     /// A size in our words.

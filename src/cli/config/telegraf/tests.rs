@@ -31,6 +31,12 @@ fn durations_of_telegraf_are_ours() {
     check("[agent]\ncollection_jitter = \"0s\"\nflush_jitter = 0", &[], &[]);
     check("[agent]\n\ncollection_jitter = \"3s\"", &[], &["3: agent.collection_jitter"]);
     check("[agent]\ninterval = true", &[], &["2: agent.interval"]);
+    check(
+        "[agent]\ninterval = \"50ms\"\nflush_interval = \"24h\"",
+        &[],
+        &["2: agent.interval", "3: agent.flush_interval"],
+    );
+    check("[[outputs.influxdb]]\ntimeout = \"1h\"", &[], &["2: outputs.influxdb.timeout"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
         .map(|sample| DeadLetter { sample, reason: "field type conflict".into() })
         .collect();
     let end = Position { seq: 1, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 3, expired: 0, unsent: false };
     bench.claimed("a", 3);
     bench.store.settle("a", done, &letters, seconds(9)).unwrap();
     assert_eq!(bench.status("a").rejected, 3);
@@ -38,7 +38,7 @@ fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
     let letters: Vec<_> =
         frame(1, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
     let end = Position { seq: 1, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 1, rejected: 2, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 1, rejected: 2, expired: 0, unsent: false };
     bench.claimed("a", 3);
     bench.store.settle("a", done, &letters[1..], seconds(9)).unwrap();
     let path = bench.folder.path().join("spool.db");
@@ -68,7 +68,7 @@ fn rows_that_are_sent_again_have_numbers_that_no_tick_has() {
     bench.settle("a", 2, 3, 6);
     bench.claimed("b", 6);
     let end = Position { seq: 2, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 5, rejected: 1, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 5, rejected: 1, expired: 0, unsent: false };
     bench.store.settle("b", done, &letters, seconds(2)).unwrap();
     // The first frames are gone by now.
     bench.append(400, 3);
@@ -86,7 +86,7 @@ fn rows_that_are_sent_again_hold_up_no_expiry() {
     let letters: Vec<_> =
         frame(120, 3).samples.into_iter().map(|sample| DeadLetter { sample, reason: "no".into() }).collect();
     let end = Position { seq: 3, offset: 3 };
-    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 9, expired: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 9, expired: 0, unsent: false };
     bench.claimed("a", 9);
     bench.store.settle("a", done, &letters, seconds(120)).unwrap();
     assert_eq!(rejected::requeue(&bench.folder.path().join("spool.db"), Some("a")).unwrap(), 3);

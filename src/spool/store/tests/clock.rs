@@ -3,7 +3,7 @@
 use super::{Bench, bench, config, frame, moment, seconds};
 use crate::metric::{Moment, UnixNanos};
 use crate::spool::store::Store;
-use crate::spool::{Frame, Lane, decode, replay};
+use crate::spool::{Frame, Lane, Position, Settlement, decode, replay};
 
 const YEARS: i64 = 1_700_000_000;
 
@@ -33,6 +33,13 @@ fn times(bench: &mut Bench, sink: &str, now: Moment) -> Vec<i64> {
     times
 }
 
+/// The sink had no connection.
+fn unsent(bench: &mut Bench, sink: &str) {
+    let end = Position { seq: 1, offset: 0 };
+    let done = Settlement { end, filtered: 0, delivered: 0, rejected: 0, expired: 0, unsent: true };
+    bench.store.settle(sink, done, &[], seconds(0)).unwrap();
+}
+
 #[test]
 fn frames_that_were_never_sent_get_their_right_time_when_the_clock_is_set() {
     let mut bench = bench(|_| {});
@@ -54,6 +61,31 @@ fn what_was_handed_out_keeps_its_time() {
     bench.keep(&frame_at(20, 0));
     bench.keep(&frame_at(30, YEARS));
     assert_eq!(times(&mut bench, "a", ahead(31, YEARS)), [10, YEARS + 20, YEARS + 30]);
+}
+
+/// A server that is away, and a board without a clock: its rows are claimed again and again meanwhile.
+#[test]
+fn what_was_not_sent_gets_its_right_time() {
+    let mut bench = bench(|_| {});
+    bench.keep(&frame_at(10, 0));
+    assert_eq!(times(&mut bench, "a", ahead(11, 0)), [10]);
+    unsent(&mut bench, "a");
+    bench.keep(&frame_at(30, YEARS));
+    assert_eq!(times(&mut bench, "a", ahead(31, YEARS)), [YEARS + 10, YEARS + 30]);
+}
+
+/// What is claimed now, or was by anybody and may have been sent, stays as it is.
+#[test]
+fn what_one_sink_did_not_send_another_may_have_sent() {
+    let mut bench = bench(|_| {});
+    bench.keep(&frame_at(10, 0));
+    for sink in ["a", "b"] {
+        assert_eq!(times(&mut bench, sink, ahead(11, 0)), [10]);
+    }
+    unsent(&mut bench, "a");
+    bench.keep(&frame_at(30, YEARS));
+    assert_eq!(times(&mut bench, "a", ahead(31, YEARS)), [10, YEARS + 30], "b is at it");
+    assert_eq!(times(&mut bench, "b", ahead(31, YEARS)), [10, YEARS + 30]);
 }
 
 #[test]

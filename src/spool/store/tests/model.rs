@@ -295,7 +295,7 @@ impl World {
             return;
         };
         let end = Position { seq, offset: place as u64 + 1 };
-        let mut done = Settlement { end, filtered: 0, delivered: 0, rejected: 0, expired: 0 };
+        let mut done = Settlement { end, filtered: 0, delivered: 0, rejected: 0, expired: 0, unsent: false };
         let mut letters = Vec::new();
         for (at, (seq, place)) in sink.claim[..count].iter().enumerate() {
             match kinds.rotate_right(u32::try_from(at % 60).unwrap()) % 8 {

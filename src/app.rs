@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,15 +45,32 @@ const SPOOL_PATIENCE: Duration = Duration::from_secs(10);
 /// A reading that hangs does not hold up the end.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs the agent until it is told to stop. `path` is where its configuration is read again.
-pub fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
-    raise_file_limit();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(64).build()?;
-    let ended = runtime.block_on(agent(path, config));
-    // A sink that writes to a pipe nobody reads must not keep the agent alive.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    ended
+/// An agent that is about to run: what a signal asks of it from now on is done when it does.
+pub struct Starting {
+    runtime: Runtime,
+    asked: Asked,
+}
+
+impl Starting {
+    /// Made before the configuration is read, so that a SIGHUP then has it read again and does not kill.
+    pub fn new() -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(64).build()?;
+        let asked = {
+            let _inside = runtime.enter();
+            Asked::new()?
+        };
+        Ok(Self { runtime, asked })
+    }
+
+    /// Runs until it is told to stop. `path` is where the configuration is read again.
+    pub fn run(self, path: PathBuf, config: Config) -> Result<(), AppError> {
+        raise_file_limit();
+        let ended = self.runtime.block_on(agent(path, config, self.asked));
+        // A sink that writes to a pipe nobody reads must not keep the agent alive.
+        self.runtime.shutdown_timeout(Duration::from_millis(100));
+        ended
+    }
 }
 
 /// A container's files stay open, some twenty each: more than the usual 1024 for all.
@@ -72,10 +90,10 @@ pub fn block_on<T>(question: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(runtime.block_on(question))
 }
 
-async fn agent(path: PathBuf, config: Config) -> Result<(), AppError> {
+async fn agent(path: PathBuf, config: Config, signalled: Asked) -> Result<(), AppError> {
     let (service, pulses, count) = (Service::from_env(), Pulses::default(), ContainerCount::default());
-    let mut signals = Signals::new()?;
-    let (orders, mut asked) = orders::channel();
+    let signals = Signals::new(signalled)?;
+    let (orders, asked) = orders::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Host::new(&config.agent.root);
     let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
@@ -106,19 +124,7 @@ async fn agent(path: PathBuf, config: Config) -> Result<(), AppError> {
     service.ready();
     let guard = tokio::spawn(guard);
 
-    while let Some(order) = signals.or_order(&mut asked).await {
-        match order {
-            Order::Flush => supervisor.flush(),
-            Order::Reload { reply } => {
-                let done = tokio::select! {
-                    done = supervisor.reload() => done,
-                    () = signals.stop() => break,
-                };
-                // Whoever sent a signal does not wait for an answer.
-                let _ = reply.send(done);
-            }
-        }
-    }
+    follow_orders(&mut supervisor, signals, asked).await;
 
     guard.abort();
     service.stopping();
@@ -146,6 +152,23 @@ async fn agent(path: PathBuf, config: Config) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Does what the agent is asked to, until that is to stop. Whoever has asked for more hears that it stops.
+async fn follow_orders(supervisor: &mut Supervisor, mut signals: Signals, mut asked: mpsc::Receiver<Order>) {
+    while let Some(order) = signals.or_order(&mut asked).await {
+        match order {
+            Order::Flush => supervisor.flush(),
+            Order::Reload { reply } => {
+                let done = tokio::select! {
+                    done = supervisor.reload() => done,
+                    () = signals.stop() => break,
+                };
+                // Whoever sent a signal does not wait for an answer.
+                let _ = reply.send(done);
+            }
+        }
+    }
+}
+
 /// How many rows wait, for each sink.
 fn waiting(figures: &Figures) -> String {
     let waiting: Vec<_> =
@@ -168,21 +191,28 @@ fn base_tags(host: &Host, config: &Config) -> Tags {
     Tags::new(config.tags.iter().cloned().chain([(Text::of("host"), Text::from(name))]))
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+/// Signals that ask for something and would kill an agent that does not listen yet.
+struct Asked {
     flush: Signal,
     hangup: Signal,
 }
 
-impl Signals {
+impl Asked {
     fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            flush: signal(SignalKind::user_defined1())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { flush: signal(SignalKind::user_defined1())?, hangup: signal(SignalKind::hangup())? })
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    asked: Asked,
+}
+
+impl Signals {
+    fn new(asked: Asked) -> std::io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, asked })
     }
 
     /// What is to be done next, as a signal says or somebody who speaks for a person; none: stop.
@@ -190,8 +220,8 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => None,
             _ = self.interrupt.recv() => None,
-            _ = self.flush.recv() => Some(Order::Flush),
-            _ = self.hangup.recv() => Some(Order::Reload { reply: oneshot::channel().0 }),
+            _ = self.asked.flush.recv() => Some(Order::Flush),
+            _ = self.asked.hangup.recv() => Some(Order::Reload { reply: oneshot::channel().0 }),
             order = asked.recv() => order,
         }
     }

@@ -120,7 +120,7 @@ impl Senders {
 /// Delivers as one sender after the other, until none comes next.
 async fn deliver(first: Sender, mut next: UnboundedReceiver<Option<Sender>>) {
     let mut sender = Some(first);
-    while let Some(now) = sender.take() {
+    while let Some(mut now) = sender.take() {
         let mut run = Box::pin(now.run());
         let mut order = tokio::select! {
             () = &mut run => next.recv().await,
@@ -142,5 +142,8 @@ async fn deliver(first: Sender, mut next: UnboundedReceiver<Option<Sender>>) {
             order = Some(later);
         }
         sender = order.flatten();
+        if let Some(later) = &mut sender {
+            later.take_over(now);
+        }
     }
 }

@@ -31,6 +31,10 @@ use crate::spool::Spool;
 /// A disk or a reading that hangs does not hold up the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A configuration is read within a moment; a disk that hangs, or a pipe in place of a file, does not keep the
+/// agent from what else it is asked to do.
+const READING: Duration = Duration::from_secs(30);
+
 /// What all parts of the agent share, whatever the configuration says.
 #[derive(Clone)]
 pub(super) struct Common {
@@ -59,6 +63,8 @@ pub(super) struct Supervisor {
     /// Feeds of containers so far.
     feeds: u64,
     flush_timeout: Duration,
+    /// Has the spool change.
+    telling: JoinSet<bool>,
 }
 
 impl Supervisor {
@@ -81,7 +87,9 @@ impl Supervisor {
         let sampler = sampler.with_pulse(pulses.part("sampler")).shown(live);
         let listeners = feed.listeners.start(&waker);
         let flush_timeout = config.agent.flush_timeout;
-        let supervisor = Self { common, said, base, senders, waker, listeners, feeds: 0, flush_timeout };
+        let (feeds, telling) = (0, JoinSet::new());
+        let supervisor =
+            Self { common, said, base, senders, waker, listeners, feeds, flush_timeout, telling };
         (supervisor, sampler)
     }
 
@@ -102,13 +110,14 @@ impl Supervisor {
         match &done {
             Ok(report) => {
                 if !report.warnings.is_empty() {
-                    tracing::warn!("the configuration is in force, but: {}", report.warnings.join("; "));
+                    let warnings = report.warnings.join("; ");
+                    tracing::warn!(target: logs::ANSWER, "the configuration is in force, but: {warnings}");
                 }
-                tracing::info!(changes = %report, "the configuration was read again and is in force");
+                tracing::info!(target: logs::ANSWER, changes = %report, "the configuration was read again and is in force");
                 service.notice(None);
             }
             Err(reason) => {
-                tracing::error!(reason, "the old configuration stays in force");
+                tracing::error!(target: logs::ANSWER, reason, "the old configuration stays in force");
                 service.notice(Some(&format!("the old configuration stays in force: {reason}")));
             }
         }
@@ -140,7 +149,13 @@ impl Supervisor {
         });
         // Frames of before are for the sinks of before: the spool hears of the new ones first.
         let names = config.sinks.iter().map(|sink| sink.name.clone()).collect();
-        if tokio::time::timeout(PATIENCE, self.common.spool.change(config.spool, names)).await.is_err() {
+        let (spool, settings) = (self.common.spool.clone(), config.spool);
+        // What the last reload said, if the spool has not even heard it yet, does not count any more.
+        self.telling.abort_all();
+        // It goes on being told when nobody waits for it here any more.
+        self.telling.spawn(async move { spool.change(settings, names).await.is_ok() });
+        let told = async { while self.telling.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, told).await.is_err() {
             tracing::warn!("the spool's disk hangs; it gets to know the new sinks when it does not any more");
         }
         self.senders.change(config.sinks);
@@ -194,9 +209,14 @@ async fn load(path: PathBuf) -> Result<Config, String> {
     if let Err(error) = started {
         return Err(format!("no thread can be started to read the configuration: {error}"));
     }
-    match config.await {
-        Ok(read) => read.map_err(|mistakes| said(&mistakes)),
-        Err(_) => Err("reading the configuration ended in a defect".to_owned()),
+    match tokio::time::timeout(READING, config).await {
+        Ok(Ok(read)) => read.map_err(|mistakes| said(&mistakes)),
+        Ok(Err(_)) => Err("reading the configuration ended in a defect".to_owned()),
+        Err(_) => {
+            Err("the configuration cannot be read within 30 s: look whether its disk hangs, and whether all \
+                       its files are files; then reload again"
+                .to_owned())
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,6 +32,17 @@ pub(super) struct WatchArgs {
     format: Output,
 }
 
+/// Which agent.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    agent: SocketArg,
+    /// The agent's process. If it cannot be asked (`control_socket = "off"`) it gets SIGHUP; what comes of that is
+    /// in its log alone. The service is reloaded with it.
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pid: Option<i32>,
+}
+
 impl SocketArg {
     /// One answer of the agent.
     pub(super) fn ask(&self, what: &str) -> Result<Value, Exit> {
@@ -55,10 +67,34 @@ pub(super) fn flush(agent: &SocketArg) -> Exit {
 }
 
 /// Has the configuration read again.
-pub(super) fn reload(agent: &SocketArg) -> Exit {
-    match agent.ask("reload") {
+pub(super) fn reload(args: &ReloadArgs) -> Exit {
+    let pid = args.pid.and_then(Pid::from_raw);
+    let client = match (Client::connect_to(args.agent.socket.as_deref(), pid), pid) {
+        (Err(ClientError::NotRunning { .. } | ClientError::Forbidden { .. }), Some(pid)) => {
+            return signal(pid);
+        }
+        (client, _) => client,
+    };
+    match client.and_then(|client| client.ask("reload")).map_err(|error| complain_of(&error)) {
         Ok(report) => print(&format!("the configuration was read again; {}\n", changes(&report))),
         Err(exit) => exit,
+    }
+}
+
+/// Asks without hearing an answer.
+fn signal(pid: Pid) -> Exit {
+    let number = pid.as_raw_nonzero();
+    match kill_process(pid, Signal::HUP) {
+        Ok(()) => print(&format!(
+            "process {number} has no control socket here and got SIGHUP; whether it has taken the configuration is in its log\n"
+        )),
+        Err(error) => {
+            let error = io::Error::from(error);
+            complain(
+                Exit::Unavailable,
+                &format!("process {number} cannot be asked and gets no signal: {error}"),
+            )
+        }
     }
 }
 

@@ -124,7 +124,7 @@ enum Command {
     Flush(control::SocketArg),
     /// Has the running agent read its configuration again. Exits with 78 if that has a mistake; the old one is kept then.
     #[command(after_help = "Example:\n  dunlin reload")]
-    Reload(control::SocketArg),
+    Reload(control::ReloadArgs),
     /// Prints the rows of the running agent as they are made.
     #[command(after_help = "Examples:\n  dunlin watch\n  dunlin watch --format json | grep container_event")]
     Watch(control::WatchArgs),
@@ -186,7 +186,7 @@ pub fn main() -> Exit {
         Command::Top(args) => top::top(&args),
         Command::Status(args) => status::status(&args),
         Command::Flush(agent) => control::flush(&agent),
-        Command::Reload(agent) => control::reload(&agent),
+        Command::Reload(args) => control::reload(&args),
         Command::Watch(args) => control::watch(&args),
         Command::Spool(command) => spool::spool(&command),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

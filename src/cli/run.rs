@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::check::{self, say_mistakes};
 use super::{Exit, complain, rights};
-use crate::app::{self, AppError};
+use crate::app::{AppError, Starting};
 use crate::config;
 use crate::logs;
 use crate::service::Service;
@@ -12,6 +12,10 @@ use crate::spool::SpoolError;
 
 /// Runs the agent.
 pub(super) fn run(path: &Path) -> Exit {
+    let starting = match Starting::new() {
+        Ok(starting) => starting,
+        Err(error) => return complain(Exit::Io, &AppError::from(error).to_string()),
+    };
     let config = match config::load_to_run(path) {
         Ok(config) => config,
         Err(mistakes) => {
@@ -34,7 +38,7 @@ pub(super) fn run(path: &Path) -> Exit {
         tracing::warn!("the configuration is in force, but: {}", remarks.join("; "));
     }
     rights::say_missing(&config);
-    let ended = app::run(path.to_owned(), config);
+    let ended = starting.run(path.to_owned(), config);
     if let Err(error) = &ended {
         Service::from_env().status(&format!("could not start: {error}"));
     }

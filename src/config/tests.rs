@@ -99,3 +99,18 @@ fn a_name_belongs_to_one_sink() {
         "d.toml:5: sinks.influxdb.name: is given to two sinks (\"a\"); expected a name of its own for each";
     assert_eq!(messages(text), [expected]);
 }
+
+#[test]
+fn a_socket_has_an_absolute_path_that_the_kernel_takes() {
+    let check = |path: &str, expected: &str| {
+        let text =
+            format!("[agent]\ncontrol_socket = \"{path}\"\n[[sinks.file]]\nname = \"a\"\npath = \"x\"\n");
+        let found = messages(&text).join("\n");
+        assert!(if expected.is_empty() { found.is_empty() } else { found.contains(expected) }, "{found}");
+    };
+    check("", "");
+    check("off", "");
+    check(&format!("/{}", "x".repeat(106)), "");
+    check(&format!("/{}", "x".repeat(107)), "has 108 bytes, and the path of a socket at most 107");
+    check("run/control.sock", "is no absolute path");
+}

@@ -26,6 +26,7 @@ pub mod reading;
 pub mod rows;
 pub mod runtime;
 pub mod spec;
+mod succession;
 mod target;
 
 use std::collections::BTreeMap;
@@ -42,13 +43,14 @@ pub use self::other_cgroups::OtherCgroups;
 pub use self::reading::Activity;
 
 use self::cgroup::Hierarchy;
-use self::discovery::{Discovery, Found};
+use self::discovery::Discovery;
 use self::events::Chronicle;
 use self::filesystem::Filesystems;
 use self::rows::SystemCpu;
 use self::runtime::{Want, containerd, docker_files};
 use self::spec::Spec;
-use self::target::{Cgroup, Surroundings, Target};
+use self::succession::Estate;
+use self::target::{Surroundings, Target};
 use crate::host::Host;
 use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
 
@@ -101,6 +103,8 @@ pub struct Containers {
     system: Option<Arc<SystemCpu>>,
     must_look: bool,
     now: Monotonic,
+    /// Of the settings before, until it was looked who is there.
+    estate: Option<Estate>,
 }
 
 impl Containers {
@@ -123,6 +127,7 @@ impl Containers {
             system: None,
             must_look: false,
             now: Monotonic::default(),
+            estate: None,
         };
         if containers.config.enabled
             && let Err(error) = containers.find_hierarchy()
@@ -151,7 +156,8 @@ impl Containers {
         }
         let walk = rescan || std::mem::take(&mut self.must_look);
         let found = self.discovery.as_mut().map(|discovery| discovery.changes(walk)).unwrap_or_default();
-        let changes = found.into_iter().filter_map(|found| self.change(found)).collect();
+        let mut changes: Vec<_> = found.into_iter().filter_map(|found| self.change(found)).collect();
+        changes.extend(self.close_estate());
         self.chronicle.begin(at);
         changes
     }
@@ -303,46 +309,6 @@ impl Containers {
         }
         self.hierarchy = Some(Arc::new(hierarchy));
         Ok(())
-    }
-
-    fn change(&mut self, found: Found) -> Option<Change> {
-        match found {
-            Found::Came(id, runtime, path) => {
-                if !self.config.wants(runtime) {
-                    return None;
-                }
-                let hierarchy = self.hierarchy.clone()?;
-                self.chronicle.came(&id, runtime, self.now);
-                let is_new = self.chronicle.has_begun();
-                let cgroup = Cgroup::new(hierarchy, path, self.config.groups, is_new);
-                let mut target = Target::new(id.clone(), runtime, cgroup, self.now);
-                // What files told is of the run before: they are read anew for each.
-                if let Some(metadata) = self.chronicle.known(&id).filter(|known| known.runtime.is_asked()) {
-                    target.learn(metadata.clone());
-                }
-                self.targets.insert(id.clone(), target);
-                self.start_walker();
-                Some(Change::Appeared(id))
-            }
-            Found::Went(id) => {
-                let mut target = self.targets.remove(&id)?;
-                self.chronicle.went(&id, self.now);
-                target.depart(self.now);
-                if let Some(filesystems) = &self.filesystems {
-                    filesystems.forget(&id);
-                }
-                self.departed.push(target);
-                Some(Change::Gone(id))
-            }
-        }
-    }
-
-    /// Without a container there is nothing to walk through, and no thread.
-    fn start_walker(&mut self) {
-        if self.filesystems.is_none() {
-            let data_root = &self.config.docker.data_root;
-            self.filesystems = Filesystems::start(self.config.filesystem, data_root, self.host.clone());
-        }
     }
 
     fn learn(&mut self, id: &ContainerId, metadata: &Arc<Metadata>) {

@@ -52,6 +52,8 @@ pub struct OtherCgroups {
     bundles: containerd::Cgroups,
     others: BTreeMap<String, Other>,
     system: SystemCpu,
+    /// What was read last with the settings before.
+    estate: BTreeMap<String, (Reading, SystemCpu)>,
     was_looked: bool,
     were_too_many: bool,
 }
@@ -71,9 +73,16 @@ impl OtherCgroups {
             bundles: containerd::Cgroups::new(&config.places.containerd_state),
             others: BTreeMap::new(),
             system: SystemCpu::default(),
+            estate: BTreeMap::new(),
             was_looked: false,
             were_too_many: false,
         })
+    }
+
+    /// Goes on where those of other settings stopped: rates need the reading before.
+    pub fn take_over(&mut self, before: &mut Self) {
+        let others = std::mem::take(&mut before.others).into_iter();
+        self.estate = others.filter_map(|(path, other)| Some((path, other.before?))).collect();
     }
 
     /// Looks who is there, if something changed or `rescan` asks for it.
@@ -94,11 +103,12 @@ impl OtherCgroups {
             paths = paths.into_iter().take(MOST_CGROUPS).collect();
         }
         self.others.retain(|path, _| paths.contains(path));
+        let mut estate = std::mem::take(&mut self.estate);
         for path in paths {
             self.others.entry(path).or_insert_with_key(|path| Other {
                 reader: CgroupReader::new(&hierarchy, path, self.config.groups),
                 identity: Identity::of_cgroup(self.base.with("cgroup", path.clone())),
-                before: None,
+                before: estate.remove(path),
                 pid: None,
                 patience: 0,
             });

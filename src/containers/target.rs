@@ -3,6 +3,8 @@
 //! Every reading goes through the same queue: it leaves it at once if the container is known, else
 //! when it is, else after a while under the short id, so that nothing is lost.
 
+mod heir;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,19 +198,6 @@ impl Target {
 
     pub(super) fn forget_tags(&mut self) {
         self.identity = None;
-    }
-
-    /// Its cgroup is gone.
-    pub(super) fn depart(&mut self, now: Monotonic) {
-        self.cgroup = None;
-        self.departed = Some(now);
-    }
-
-    /// Whether there is nothing more to tell of it: no reading waits, and the runtime had its time to
-    /// say how it ended.
-    pub(super) fn is_over(&self, now: Monotonic) -> bool {
-        let has_waited = self.departed.is_some_and(|departed| now.since(departed) >= LONGEST_WAIT);
-        self.held.is_empty() && has_waited
     }
 
     pub(super) fn has_process(&self) -> bool {

@@ -123,6 +123,13 @@ impl Machine {
         said(rows)
     }
 
+    /// Goes on with other settings.
+    fn change(&mut self, config: Config) {
+        let next = Containers::new(config, Host::new(self.folder.path()));
+        let mut before = std::mem::replace(&mut self.containers, next);
+        self.containers.take_over(&mut before);
+    }
+
     fn release(&mut self, second: u64) -> Vec<String> {
         let mut rows = rows(second);
         self.containers.discover(false, at(second));
@@ -210,6 +217,51 @@ fn nothing_is_lost_if_nobody_knows_the_name() {
     assert_eq!(machine.collect(WEB, 11), [nameless(11)]);
     machine.know(WEB, metadata("web", State::Running));
     assert_eq!(machine.collect(WEB, 12), ["cpu web running 12", "status web running 12"]);
+}
+
+#[test]
+fn other_settings_lose_no_reading() {
+    let labels = || Config { labels: vec![wildmatch::WildMatch::new("*")], ..Config::default() };
+    let mut machine = Machine::new();
+    for digit in [WEB, SIDE] {
+        machine.start(digit, 5);
+    }
+    machine.know(SIDE, metadata("side", State::Running));
+    assert_eq!(machine.collect(WEB, 5), [""; 0]);
+    assert_eq!(machine.collect(SIDE, 5), ["cpu side running 5", "status side running 5"]);
+
+    // Names look as before: who is known goes on, who waits for a name waits. Nobody is new.
+    machine.change(Config::default());
+    assert_eq!(machine.containers.discover(true, at(6)), []);
+    assert_eq!(machine.collect(SIDE, 6), ["cpu side running 6", "status side running 6"]);
+    assert_eq!(machine.collect(WEB, 6), [""; 0]);
+
+    // Names look different: all wait for them, also if it is changed twice before anybody looks.
+    machine.change(labels());
+    machine.change(labels());
+    assert_eq!(machine.containers.discover(true, at(7)), []);
+    assert_eq!((machine.collect(SIDE, 7), machine.collect(WEB, 7)), (vec![], vec![]));
+    machine.know(WEB, metadata("web", State::Running));
+    machine.know(SIDE, metadata("side", State::Running));
+    let mut told = machine.release(7);
+    told.retain(|row| row.starts_with("cpu"));
+    assert_eq!(
+        told,
+        ["5", "6", "7"]
+            .map(|second| format!("cpu web running {second}"))
+            .into_iter()
+            .chain(["cpu side running 7".to_owned()])
+            .collect::<Vec<_>>()
+    );
+
+    // Who came or went meanwhile is noticed, and who is not looked for any more is no trouble.
+    std::fs::remove_dir_all(machine.path(&Machine::cgroup(SIDE))).unwrap();
+    machine.change(Config::default());
+    assert_eq!(machine.containers.discover(true, at(8)), [Change::Gone(id(SIDE))]);
+    machine.change(Config { runtimes: vec![Runtime::Podman], ..Config::default() });
+    assert_eq!(machine.containers.discover(true, at(9)), [Change::Gone(id(WEB))]);
+    machine.change(Config::default());
+    assert_eq!(machine.containers.discover(true, at(9)), [Change::Appeared(id(WEB))]);
 }
 
 #[test]

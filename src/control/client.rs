@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::Pid;
 use serde_json::Value;
 
 use super::socket::usual_places;
@@ -82,13 +84,24 @@ pub struct Client {
 impl Client {
     /// Connects to the agent at `socket`, or at the usual places.
     pub fn connect(socket: Option<&Path>) -> Result<Self, ClientError> {
+        Self::connect_to(socket, None)
+    }
+
+    /// Connects to the agent that is this process, if one is named.
+    pub fn connect_to(socket: Option<&Path>, pid: Option<Pid>) -> Result<Self, ClientError> {
+        let is_meant = |stream: &UnixStream| {
+            pid.is_none_or(|pid| socket_peercred(stream).is_ok_and(|peer| peer.pid == pid))
+        };
         let places = socket.map_or_else(usual_places, |socket| vec![socket.to_owned()]);
         let mut forbidden = None;
         for path in &places {
             match UnixStream::connect(path) {
-                Ok(stream) => return Ok(Self { path: path.clone(), stream: BufReader::new(stream) }),
+                Ok(stream) if is_meant(&stream) => {
+                    return Ok(Self { path: path.clone(), stream: BufReader::new(stream) });
+                }
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => forbidden = Some(path.clone()),
-                Err(_) => {}
+                // Nobody is there, or another agent.
+                Ok(_) | Err(_) => {}
             }
         }
         Err(match forbidden {

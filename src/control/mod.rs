@@ -47,6 +47,9 @@ use crate::spool::Spool;
 
 pub use server::Server;
 
+/// The kernel has room for so many bytes, and one that ends them.
+const LONGEST_PATH: usize = 107;
+
 /// Where the socket is: `[agent] control_socket`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Place {
@@ -65,6 +68,14 @@ impl Place {
         match agent.text("control_socket", "").as_str() {
             "" => Self::Usual,
             "off" => Self::Off,
+            path if path.len() > LONGEST_PATH => {
+                let message = format!(
+                    "has {} bytes, and the path of a socket at most {LONGEST_PATH}; expected a shorter one",
+                    path.len()
+                );
+                agent.mistake("control_socket", message);
+                Self::Off
+            }
             path if path.starts_with('/') => Self::At(path.into()),
             _ => {
                 // The usual place would not be what was meant.

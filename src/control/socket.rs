@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, Stat, chmod, lstat, unlink};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat, chmod, flock, lstat, unlink};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
@@ -49,7 +49,9 @@ impl Drop for Bound {
 
 /// Where clients look for an agent, in this order.
 pub(super) fn usual_places() -> Vec<PathBuf> {
-    places(None, std::env::var("XDG_RUNTIME_DIR").ok().as_deref())
+    // The manager says where also to what it starts beside the agent, for a reload.
+    let service = std::env::var("RUNTIME_DIRECTORY").ok();
+    places(service.as_deref(), std::env::var("XDG_RUNTIME_DIR").ok().as_deref())
 }
 
 /// Where an agent puts its socket, the best place first.
@@ -102,6 +104,11 @@ fn make(path: PathBuf) -> Result<Bound, SocketError> {
         move |error: Errno| SocketError::System { path, done, source: error.into() }
     };
     make_folder(&path)?;
+    // Held until there is a socket.
+    let turn = turn_at(&path);
+    if turn.as_ref().is_some_and(is_taken) {
+        return Err(SocketError::InUse { path });
+    }
     let address = SocketAddrUnix::new(&path).map_err(failed("a socket's name"))?;
     match lstat(&path) {
         Err(Errno::NOENT) => {}
@@ -128,6 +135,17 @@ fn make_folder(path: &Path) -> Result<(), SocketError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
     // Whatever the umask takes away: the group is to come in.
     chmod(folder, Mode::from_raw_mode(0o750)).map_err(|error| failed(error.into()))
+}
+
+/// The folder, of which one agent at a time may hold a lock: of two that are started at once on a stale socket,
+/// the second would remove what the first has made. Where it cannot be opened, it goes without.
+fn turn_at(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path.parent()?, flags, Mode::empty()).ok()
+}
+
+fn is_taken(folder: &OwnedFd) -> bool {
+    flock(folder, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
 }
 
 fn stream() -> Result<OwnedFd, Errno> {
@@ -187,6 +205,20 @@ mod tests {
         let _third = UnixListener::bind(&path).unwrap();
         drop(second);
         assert!(path.exists());
+    }
+
+    #[test]
+    fn of_two_at_once_on_a_stale_one_the_second_does_not_take_it_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        for _ in 0..200 {
+            drop(UnixListener::bind(&path).unwrap());
+            let both = std::thread::scope(|scope| {
+                let threads = [0, 1].map(|_| scope.spawn(|| make(path.clone())));
+                threads.map(|thread| thread.join().unwrap())
+            });
+            assert_eq!(both.iter().filter(|made| made.is_ok()).count(), 1, "{both:?}");
+        }
     }
 
     #[test]

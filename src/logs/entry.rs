@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) time: UnixNanos,
     /// How much it matters.
     pub(super) level: Level,
+    /// Whether somebody waits for it.
+    pub(super) is_answer: bool,
     /// File and line.
     pub(super) place: (&'static str, u32),
     /// In words.
@@ -37,8 +39,8 @@ impl Entry {
     pub(super) fn new(event: &Event<'_>, time: UnixNanos) -> Self {
         let about = event.metadata();
         let place = (about.file().unwrap_or_default(), about.line().unwrap_or_default());
-        let mut entry =
-            Self { time, level: *about.level(), place, message: String::new(), fields: Vec::new() };
+        let (level, is_answer) = (*about.level(), about.target() == super::ANSWER);
+        let mut entry = Self { time, level, is_answer, place, message: String::new(), fields: Vec::new() };
         event.record(&mut entry);
         entry
     }

@@ -81,6 +81,7 @@ mod tests {
         Entry {
             time: UnixNanos(1_700_000_000_123_000_000),
             level: Level::WARN,
+            is_answer: false,
             place: ("src/x.rs", 7),
             message: "cannot deliver".to_owned(),
             fields: vec![("sink", "central".into()), ("rows", 3.into()), ("error", "no route".into())],

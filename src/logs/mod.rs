@@ -91,6 +91,9 @@ struct State {
     is_awaited: bool,
 }
 
+/// The target of what answers somebody who asked for it: said each time, however often.
+pub const ANSWER: &str = concat!(env!("CARGO_PKG_NAME"), "::answer");
+
 /// Begins to log; a second call changes what is said, and how.
 pub fn start(config: Config) {
     LEVEL.store(config.level as u8, Ordering::Relaxed);
@@ -126,8 +129,8 @@ fn state() -> MutexGuard<'static, State> {
 
 impl State {
     fn take(&mut self, entry: Entry) {
-        // Who asked for everything gets everything.
-        let said = if entry.level >= tracing::Level::DEBUG {
+        // Who asked gets an answer, who asked for everything gets everything.
+        let said = if entry.is_answer || entry.level >= tracing::Level::DEBUG {
             Some(entry)
         } else {
             self.limiter.take(entry.kind(), entry, SystemClock.monotonic())

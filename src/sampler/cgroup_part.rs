@@ -1,6 +1,7 @@
 //! The control groups that the configuration chooses, as one part of a pass. Each has its own period, as
 //! containers have; a new one is read at the next tick.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use super::container_part::RESCAN;
@@ -67,5 +68,13 @@ impl Part for CgroupPart {
             }
         }
         Ok(Outcome::Read)
+    }
+
+    fn take_over(&mut self, before: &mut dyn Part) {
+        let before: &mut dyn Any = before;
+        if let Some(before) = before.downcast_mut::<Self>() {
+            self.cgroups.take_over(&mut before.cgroups);
+            self.states = std::mem::take(&mut before.states);
+        }
     }
 }

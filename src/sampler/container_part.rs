@@ -1,6 +1,8 @@
 //! All containers as one part of a pass: who is due, who woke up, who is new.
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
+use std::mem::take;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -30,18 +32,27 @@ pub(super) struct ContainerPart {
     /// Those read so far only while their runtime was still making them.
     starting: HashSet<ContainerId>,
     count: ContainerCount,
+    /// Whether the runtimes are new and do not know yet who is to be named.
+    must_ask: bool,
 }
 
 impl ContainerPart {
     pub(super) fn new(containers: Containers, updates: Receiver<Update>, wants: Askers) -> Self {
         let (states, starting) = (HashMap::new(), HashSet::new());
         let count = ContainerCount::default();
-        Self { containers, updates, wants, states, scanned: None, starting, count }
+        Self { containers, updates, wants, states, scanned: None, starting, count, must_ask: false }
     }
 
     /// Notes how many there are.
     pub(super) fn counted(self, count: ContainerCount) -> Self {
         Self { count, ..self }
+    }
+
+    /// Takes in what the runtimes said.
+    fn hear(&mut self) {
+        while let Ok(update) = self.updates.try_recv() {
+            self.containers.update(update);
+        }
     }
 
     /// Takes in who came and who went. Gives those that are new.
@@ -66,6 +77,12 @@ impl ContainerPart {
                     self.starting.remove(&id);
                     new.retain(|own| *own != id);
                 }
+            }
+        }
+        if take(&mut self.must_ask) {
+            let wants: Vec<_> = self.containers.ids().filter_map(|id| self.containers.want(id)).collect();
+            for want in wants {
+                self.wants.ask(want);
             }
         }
         new
@@ -101,9 +118,7 @@ impl ContainerPart {
 
 impl Part for ContainerPart {
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        while let Ok(update) = self.updates.try_recv() {
-            self.containers.update(update);
-        }
+        self.hear();
         let mut due = self.started();
         due.extend(self.discover(pass.at));
         self.count.note(self.states.len());
@@ -132,5 +147,15 @@ impl Part for ContainerPart {
             }
         }
         Ok(Outcome::Read)
+    }
+
+    /// No reading that waits for a name is lost, and nobody's turn.
+    fn take_over(&mut self, before: &mut dyn Part) {
+        let before: &mut dyn Any = before;
+        let Some(before) = before.downcast_mut::<Self>() else { return };
+        before.hear();
+        self.containers.take_over(&mut before.containers);
+        (self.states, self.starting) = (take(&mut before.states), take(&mut before.starting));
+        self.must_ask = true;
     }
 }

@@ -1,5 +1,7 @@
 //! A part of a pass: something that is read, whether a collector or all containers together.
 
+use std::any::Any;
+
 use crate::clock::Clock;
 use crate::collectors::{CollectError, Collector, Outcome};
 use crate::host::Host;
@@ -39,9 +41,12 @@ impl Pass {
 }
 
 /// What is read in a pass.
-pub(super) trait Part: Send {
+pub(super) trait Part: Any + Send {
     /// Reads what is due.
     fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError>;
+
+    /// Goes on where the one of its name stopped, which had other settings. Most have nothing to go on with.
+    fn take_over(&mut self, _before: &mut dyn Part) {}
 }
 
 /// A host collector as a part.

@@ -115,11 +115,17 @@ impl Reader {
         let mut shared = lock(&self.shared);
         shared.base = base;
         let mut before = std::mem::take(&mut shared.slots);
+        let mut gone = Vec::new();
         for planned in parts {
             let same = before.iter().position(|slot| slot.name == planned.name);
             let old = same.map(|at| before.swap_remove(at));
             let slot = match (old, planned.part) {
-                (Some(old), Some(part)) if old.fingerprint != planned.fingerprint => {
+                (Some(old), Some(mut part)) if old.fingerprint != planned.fingerprint => {
+                    // None while a reading of it hangs.
+                    if let Some(mut before) = old.part {
+                        part.take_over(&mut *before);
+                        gone.push(before);
+                    }
                     Some(shared.slot(planned.name, planned.fingerprint, part, Some(old.counts)))
                 }
                 (Some(old), _) => Some(old),
@@ -128,6 +134,9 @@ impl Reader {
             };
             shared.slots.extend(slot);
         }
+        drop(shared);
+        gone.extend(before.into_iter().filter_map(|slot| slot.part));
+        close(gone);
     }
 
     /// Reads everything that is due. Returns when all parts were read or left behind.
@@ -207,6 +216,14 @@ impl Reader {
                 None
             }
         }
+    }
+}
+
+/// Lets parts go where nobody waits for it: the kernel takes up to a tenth of a second to end a watch (inotify).
+fn close(gone: Vec<Box<dyn Part>>) {
+    if !gone.is_empty() {
+        // Without a thread they go at once.
+        let _ = std::thread::Builder::new().name("closing".into()).spawn(move || drop(gone));
     }
 }
 

@@ -59,7 +59,6 @@ pub struct Sender {
     /// Requests of that size that were accepted since.
     accepted: u64,
     state: State,
-
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
     pace: Pace,
@@ -100,10 +99,8 @@ impl Sender {
         stop: Stop,
         requests: RequestCounts,
     ) -> Self {
-        let appended = spool.appended();
-        let backoff = Backoff::new(sink.policy.retry_max_delay);
-        let learned = sink.policy.batch_samples;
-        let voice = Voice::new(&sink.name);
+        let (appended, learned) = (spool.appended(), sink.policy.batch_samples);
+        let (voice, backoff) = (Voice::new(&sink.name), Backoff::new(sink.policy.retry_max_delay));
         let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
         Self {
             sink,
@@ -115,7 +112,6 @@ impl Sender {
             learned,
             accepted: 0,
             state: State::Starting,
-
             behind: true,
             pace,
             voice,
@@ -129,9 +125,14 @@ impl Sender {
         Self { pulse, ..self }
     }
 
+    /// Goes on with what the sink of before knew.
+    pub fn take_over(&mut self, before: Self) {
+        self.sink.sink.take_over(before.sink.sink);
+    }
+
     /// Runs until the agent stops: then what can be sent at once is sent, and the rest stays in the
     /// spool. When it is to leave, because its sink gets other settings, it sends nothing more.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         // The trouble of who was here before is none yet.
         self.spool.note_trouble(&self.sink.name, None, None);
         while !self.stop.is_to_leave() {

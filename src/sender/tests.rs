@@ -68,7 +68,8 @@ fn start_sink(policy: Policy, sink: Scripted) -> Bench {
     let sink =
         Configured { name: "a".into(), kind: "scripted", fingerprint: 0, policy, sink: Box::new(sink) };
     let (stopper, stop) = channel();
-    let task = tokio::spawn(Sender::new(sink, spool.clone(), clock, stop, RequestCounts::default()).run());
+    let mut sender = Sender::new(sink, spool.clone(), clock, stop, RequestCounts::default());
+    let task = tokio::spawn(async move { sender.run().await });
     Bench { folder, spool, stopper, task }
 }
 

@@ -12,6 +12,7 @@ mod influxdb;
 mod statsd;
 mod webhook;
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
@@ -196,7 +197,7 @@ fn clock_ahead(before: UnixNanos, date: SystemTime, after: UnixNanos) -> i64 {
 }
 
 /// Something that takes rows.
-pub trait Sink: Send {
+pub trait Sink: Any + Send {
     /// Encodes and sends these rows, once.
     fn deliver<'a>(&'a mut self, batch: Batch<'a>) -> Delivering<'a>;
 
@@ -208,6 +209,9 @@ pub trait Sink: Send {
     fn judges_age(&self) -> bool {
         false
     }
+
+    /// Goes on where the one of its name stopped, which had other settings. Most have nothing to go on with.
+    fn take_over(&mut self, _before: Box<dyn Sink>) {}
 }
 
 /// What every sink may be told, besides its own settings.

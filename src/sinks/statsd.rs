@@ -12,6 +12,7 @@ mod naming;
 mod packets;
 mod transport;
 
+use std::any::Any;
 use std::time::Duration;
 
 use wildmatch::WildMatch;
@@ -156,6 +157,14 @@ impl Sink for Statsd {
 
     fn judges_age(&self) -> bool {
         true
+    }
+
+    /// A counter's next increment is held against what was told last, whatever the settings were then.
+    fn take_over(&mut self, before: Box<dyn Sink>) {
+        let before: Box<dyn Any> = before;
+        if let Ok(before) = before.downcast::<Self>() {
+            self.deltas = before.deltas;
+        }
     }
 }
 

@@ -4,13 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
-use crate::support::{Home, binary, patience, wait_for};
+use crate::support::{Agent, Home, binary, patience, wait_for};
 
 /// Rows of the host, and a sink that is never there.
 const CONFIG: &str = r#"
@@ -309,4 +310,46 @@ fn no_port_is_open() {
         }
     }
     assert!(listening.is_empty(), "{listening:?}");
+}
+
+/// As the service's unit does it.
+#[test]
+fn the_service_is_reloaded_with_an_answer_or_with_a_signal() {
+    let home = Home::new(CONFIG);
+    let mut agent = home.run();
+    wait_for("the socket", || is_socket(&home.socket()));
+    let pid = agent.server.id().to_string();
+    let said = |agent: &Agent, text: &str| agent.server.err().matches(text).count();
+    let (taken, refused) = ("was read again and is in force", "the old configuration stays in force");
+    // Each is said at once, however soon it comes.
+    for turn in 1..4 {
+        let ended = home.ask(&["reload", "--pid", &pid]);
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (Some(0), "the configuration was read again; changes: none\n")
+        );
+        home.configure("half =");
+        let ended = home.ask(&["reload", "--pid", &pid]);
+        assert_eq!(ended.code, Some(78), "{}", ended.out);
+        assert!(ended.err.contains("dunlin.toml:1"), "{}", ended.err);
+        home.configure(CONFIG);
+        assert_eq!((said(&agent, taken), said(&agent, refused)), (turn, turn));
+    }
+    // Another agent's socket is not asked.
+    let mut other = Command::new("sleep").arg("100").spawn().unwrap();
+    let ended = home.ask(&["reload", "--pid", &other.id().to_string()]);
+    assert!(ended.code == Some(0) && ended.out.contains("got SIGHUP"), "{ended:?}");
+    assert_eq!(other.wait().unwrap().signal(), Some(1));
+    assert_eq!(said(&agent, taken), 3);
+    assert_eq!(home.ask(&["reload", "--pid", "0"]).code, Some(64));
+    assert_eq!(home.ask(&["reload", "--pid", &i32::MAX.to_string()]).code, Some(69));
+    assert!(agent.server.stop().success());
+
+    let home = Home::new(&CONFIG.replace("[containers]", "control_socket = \"off\"\n[containers]"));
+    let mut agent = home.run();
+    wait_for("it to run", || (said(&agent, "dunlin runs") > 0).then_some(()));
+    let ended = home.ask(&["reload", "--pid", &agent.server.id().to_string()]);
+    assert!(ended.code == Some(0) && ended.out.contains("got SIGHUP"), "{ended:?}");
+    wait_for("the reload", || (said(&agent, taken) > 0).then_some(()));
+    assert!(agent.server.stop().success());
 }

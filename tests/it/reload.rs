@@ -1,6 +1,8 @@
 //! A new configuration is followed in place: nothing is lost, nothing is left behind, and a bad one changes
 //! nothing.
 
+mod edges;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;

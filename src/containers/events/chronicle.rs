@@ -92,17 +92,28 @@ impl Chronicle {
 
     /// A container's cgroup is there.
     pub(in crate::containers) fn came(&mut self, id: &ContainerId, runtime: Runtime, now: Monotonic) {
-        let is_first = self.begun.is_none();
+        if self.begun.is_none() {
+            return self.was_there(id, runtime);
+        }
         let life = self.lives.entry(id.clone()).or_default();
         (life.runtime, life.is_there) = (Some(runtime), true);
-        if is_first {
-            (life.was_there, life.run.is_old) = (true, true);
-            life.run.start = Edge::Told;
-        } else if life.run.start != Edge::Told || life.run.end != Edge::Open || life.run.has_cgroup {
+        if life.run.start != Edge::Told || life.run.end != Edge::Open || life.run.has_cgroup {
             let ended = life.next_run(Run { start: Edge::Seen(now), ..Run::default() }, now);
             self.pending.extend(ended.into_iter().map(|ended| ended.of(id, None)));
         }
         life.run.has_cgroup = true;
+    }
+
+    /// A container's cgroup was there when dunlin began to look for such ones.
+    pub(in crate::containers) fn was_there(&mut self, id: &ContainerId, runtime: Runtime) {
+        let life = self.lives.entry(id.clone()).or_default();
+        (life.runtime, life.is_there, life.was_there) = (Some(runtime), true, true);
+        (life.run.is_old, life.run.start, life.run.has_cgroup) = (true, Edge::Told, true);
+    }
+
+    /// Of these runtimes nothing is told any more.
+    pub(in crate::containers) fn retain(&mut self, is_wanted: impl Fn(Runtime) -> bool) {
+        self.lives.retain(|_, life| life.runtime.is_none_or(&is_wanted));
     }
 
     /// It is there no longer.

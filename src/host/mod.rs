@@ -16,6 +16,7 @@ pub mod mountinfo;
 mod network;
 pub mod process;
 mod regular;
+mod steady;
 pub mod text;
 pub mod topology;
 mod tree;
@@ -23,21 +24,27 @@ mod walk;
 
 pub use self::fills::Fills;
 pub use self::regular::Stamp;
+pub use self::steady::{Rank, SteadyFile};
 pub use self::walk::{Walk, Walked};
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
 
 /// The kernel's text files are given in pieces of this size at the least.
 const FIRST_READ: usize = 8 << 10;
+
+/// So much of a directory is listed at once: of `/proc` some thousand processes. rustix's own `Dir` begins with
+/// 768 bytes, which makes ten calls of a hundred processes.
+const LISTING: usize = 32 << 10;
 
 /// A file of the watched machine could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +100,11 @@ pub struct Fill {
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    steady: Arc<steady::Paths>,
     #[cfg(test)]
-    fills: Option<std::sync::Arc<tests::Filled>>,
+    fills: Option<Arc<tests::Filled>>,
     #[cfg(test)]
-    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
+    vanishing: Option<Arc<captured::Vanishing>>,
 }
 
 impl Host {
@@ -104,6 +112,7 @@ impl Host {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            steady: Arc::default(),
             #[cfg(test)]
             fills: None,
             #[cfg(test)]
@@ -118,7 +127,7 @@ impl Host {
     pub(crate) fn captured(root: impl Into<PathBuf>) -> Self {
         let mut host = Self::new(root);
         let text = host.read("/statvfs.txt").unwrap_or_default();
-        host.fills = Some(std::sync::Arc::new(text.lines().filter_map(tests::fill).collect()));
+        host.fills = Some(Arc::new(text.lines().filter_map(tests::fill).collect()));
         host
     }
 
@@ -201,19 +210,27 @@ impl Host {
 
     /// The names in a directory, sorted. Names that are not UTF-8 are left out.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, HostError> {
+        let mut names = Vec::new();
+        self.each_name(path, |name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Hands over the names in a directory as the kernel lists them. Names that are not UTF-8 are left out.
+    pub fn each_name(&self, path: impl AsRef<Path>, mut take: impl FnMut(&str)) -> Result<(), HostError> {
         let full = self.path(path);
-        let names = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
-            let mut names = Vec::new();
-            for entry in rustix::fs::Dir::read_from(&directory)? {
+        let mut listing = Vec::with_capacity(LISTING);
+        let listed = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
+            let mut entries = RawDir::new(directory, listing.spare_capacity_mut());
+            while let Some(entry) = entries.next() {
                 match entry?.file_name().to_str() {
                     Ok("." | "..") | Err(_) => {}
-                    Ok(name) => names.push(name.to_owned()),
+                    Ok(name) => take(name),
                 }
             }
-            names.sort_unstable();
-            Ok(names)
+            Ok(())
         });
-        names.map_err(|source| HostError { path: full, source })
+        listed.map_err(|source| HostError { path: full, source })
     }
 
     /// Where a symbolic link points, as it is written.
@@ -287,7 +304,7 @@ pub struct KeptFile {
     file: File,
     path: PathBuf,
     #[cfg(test)]
-    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
+    vanishing: Option<Arc<captured::Vanishing>>,
 }
 
 impl KeptFile {

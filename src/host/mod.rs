@@ -12,6 +12,7 @@ pub mod counter;
 mod directory;
 mod fills;
 mod large;
+mod mount_table;
 pub mod mountinfo;
 mod network;
 pub mod process;
@@ -23,6 +24,7 @@ mod tree;
 mod walk;
 
 pub use self::fills::Fills;
+pub use self::mount_table::MountTable;
 pub use self::regular::Stamp;
 pub use self::steady::{Rank, SteadyFile};
 pub use self::walk::{Walk, Walked};
@@ -34,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags};
+use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags, StatVfsMountFlags};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
@@ -94,6 +96,8 @@ pub struct Fill {
     pub inodes: u64,
     /// Inodes not in use.
     pub inodes_free: u64,
+    /// Whether it may only be read, also if the kernel itself has made it so after an error.
+    pub is_read_only: bool,
 }
 
 /// The machine, by the root of its files.
@@ -270,6 +274,7 @@ impl Host {
             free: bytes(found.f_bfree),
             inodes: found.f_files,
             inodes_free: found.f_ffree,
+            is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
         })
     }
 

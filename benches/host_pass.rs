@@ -2,13 +2,12 @@
 //! the same files, kept open, and doing nothing with them.
 //!
 //! Starts 400 sleeping processes, and ends them afterwards. All figures are CPU time of this thread. The floor
-//! reads each file once where several collectors read it, lists the processes and asks the filesystems
-//! how full they are. Of the states of processes it reads none: that is the last line's, as many as a
-//! reading reads, from files that are kept open too.
+//! reads each file once where several collectors read it, lists the processes, reads the states of as many as
+//! a reading does, and asks the filesystems how full they are.
 //!
-//! `cargo bench --bench host_pass`; to count system calls, instructions or allocations of a reading, run the
-//! executable with a number of readings and the name of a collector (or `all`) under `strace -c`, `valgrind
-//! --tool=callgrind` or `valgrind`, twice, and divide the difference.
+//! `cargo bench --bench host_pass`; to count system calls or allocations of a reading, run the executable with a
+//! number of readings and the name of a collector (or `all`) under `strace -c` or a counting `malloc`, twice, and
+//! divide the difference.
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench starts processes, and reads without a Host")]
 
@@ -170,16 +169,18 @@ fn measure(processes: &Sleepers) -> Outcome<()> {
         }
         Ok(bytes)
     };
-    let mut ways: Vec<Way<'_, ()>> = vec![("floor: the same files kept open", Box::new(move |()| floor()))];
+    let states = move || -> Outcome<usize> {
+        let mut page = [0; 4 << 10];
+        states.iter().try_fold(0, |sum, file| Ok(sum + file.read_at(&mut page, 0)?))
+    };
+    let mut ways: Vec<Way<'_, ()>> = vec![
+        ("floor: the same files kept open", Box::new(|()| Ok(floor()? + states()?))),
+        ("    of it: the states of 100 processes", Box::new(|()| states())),
+    ];
     for name in ["all"].into_iter().chain(Reading::of("all").collectors.iter().map(|named| named.name)) {
         let (mut reading, host) = (Reading::of(name), &host);
         ways.push((name, Box::new(move |()| reading.read(host))));
     }
-    let mut page = vec![0; 8 << 10];
-    let mut states = move || -> Outcome<usize> {
-        states.iter().try_fold(0, |sum, file| Ok(sum + file.read_at(&mut page, 0)?))
-    };
-    ways.push(("states of 100 processes kept open", Box::new(move |()| states())));
     in_turns("CPU time per reading", &mut ways, &mut (), ROUNDS, 1)
 }
 

@@ -14,14 +14,14 @@
     reason = "a bench makes control groups and processes, and reads without a Host"
 )]
 
-use std::error::Error;
+mod measure;
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
 use dunlin::containers::group::{Group, Groups};
@@ -31,10 +31,7 @@ use dunlin::containers::reading::Reading;
 use dunlin::containers::rows::{Identity, SystemCpu, add_rows};
 use dunlin::host::Host;
 use dunlin::metric::{Rows, Tags, UnixNanos};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::time::{ClockId, clock_gettime};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use measure::{Outcome, Way, in_turns, raise_file_limit};
 
 /// How many control groups are made.
 const CONTAINERS: usize = 100;
@@ -69,13 +66,6 @@ fn main() -> Outcome<()> {
             measure(&host, &hierarchy, &paths)
         }
     }
-}
-
-/// All ways keep their files open at once: 100 containers have some 3 000, and as many for each group.
-fn raise_file_limit() -> Outcome<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
-    Ok(())
 }
 
 /// One container in all the ways of reading it.
@@ -155,9 +145,6 @@ fn base() -> Tags {
     Tags::new([("host".into(), "ship".into())])
 }
 
-/// A way of reading all containers once.
-type Way<'w> = (&'static str, Box<dyn FnMut(&mut [Subject]) -> Outcome<usize> + 'w>);
-
 fn measure(host: &Host, hierarchy: &Hierarchy, paths: &[String]) -> Outcome<()> {
     let mut subjects = Vec::new();
     for path in paths {
@@ -166,41 +153,15 @@ fn measure(host: &Host, hierarchy: &Hierarchy, paths: &[String]) -> Outcome<()> 
     let files: usize = subjects.iter().map(|subject| subject.files.len()).sum();
     println!("{} containers, {} files each, {ROUNDS} rounds", subjects.len(), files / subjects.len().max(1));
 
-    let mut ways = ways(host)?;
-    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); ways.len()];
-    for _ in 0..ROUNDS {
-        for ((_, way), times) in ways.iter_mut().zip(&mut times) {
-            let start = cpu_time();
-            let amount = way(&mut subjects)?;
-            times.push(cpu_time().saturating_sub(start));
-            black_box(amount);
-        }
-    }
-
-    println!(
-        "{:<44} {:>10} {:>10} {:>8} {:>8}",
-        "CPU time per container sample", "min us", "median us", "min x", "median x"
-    );
-    let mut floor = None;
-    for ((name, _), times) in ways.iter().zip(&mut times) {
-        times.sort_unstable();
-        let micros = |at: usize| {
-            let time = times.get(at).copied().unwrap_or_default();
-            time.as_secs_f64() * 1e6 / f64::from(u32::try_from(subjects.len()).unwrap_or(u32::MAX))
-        };
-        let (least, median) = (micros(0), micros(times.len() / 2));
-        let (floor_least, floor_median) = *floor.get_or_insert((least, median));
-        let (times_least, times_median) = (least / floor_least, median / floor_median);
-        println!("{name:<44} {least:>10.1} {median:>10.1} {times_least:>8.2} {times_median:>8.2}");
-    }
-    Ok(())
+    let (mut ways, count) = (ways(host)?, subjects.len());
+    in_turns("CPU time per container sample", &mut ways, &mut subjects, ROUNDS, count)
 }
 
-fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
+fn ways(host: &Host) -> Outcome<Vec<Way<'_, Vec<Subject>>>> {
     let system = SystemCpu::read(host).or_else(|_| SystemCpu::read(&Host::new("/")))?;
     let mut page = vec![0; 64 << 10];
     let mut text = Vec::new();
-    let mut ways: Vec<Way<'_>> = vec![
+    let mut ways: Vec<Way<'_, Vec<Subject>>> = vec![
         (
             "(a) the same files kept open, one pread each",
             Box::new(move |subjects| {
@@ -254,7 +215,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
         ),
     ];
     for (at, group) in ON_DEMAND.iter().enumerate() {
-        let read = move |subjects: &mut [Subject]| -> Outcome<usize> {
+        let read = move |subjects: &mut Vec<Subject>| -> Outcome<usize> {
             for subject in subjects {
                 let reader = subject.asked.get_mut(at).ok_or("a reader for each group")?;
                 black_box(reader.read(host, subject.pid)?);
@@ -264,11 +225,6 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_>>> {
         ways.push((group.name(), Box::new(read)));
     }
     Ok(ways)
-}
-
-fn cpu_time() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// Control groups that were made for this run; they go when it is dropped.

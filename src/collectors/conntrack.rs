@@ -54,25 +54,27 @@ impl Conntrack {
     }
 
     fn number(&mut self, host: &Host, path: &str) -> Option<u64> {
-        host.read_into(path, &mut self.buffer).ok()?;
+        host.reread(path, &mut self.buffer).ok()?;
         text::number(&self.buffer)
     }
 }
 
 impl Collector for Conntrack {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        let statistics =
-            match host.open_network("stat/nf_conntrack") {
-                // A kernel can be built without it.
-                Err(error) if error.is_missing() => None,
-                opened => Some(statistics(opened?.read(&mut self.buffer)?).ok_or_else(|| {
-                    CollectError::Odd {
+        let statistics = match host.reread_network("stat/nf_conntrack", &mut self.buffer) {
+            // A kernel can be built without it.
+            Err(error) if error.is_missing() => None,
+            read => {
+                read?;
+                Some(
+                    statistics(&self.buffer).ok_or_else(|| CollectError::Odd {
                         path: STAT,
                         reason: "expected a heading that begins with \"entries\", and a line per processor"
                             .to_owned(),
-                    }
-                })?),
-            };
+                    })?,
+                )
+            }
+        };
         let (entries, statistics) =
             statistics.map_or((None, None), |(entries, fields)| (Some(entries), Some(fields)));
         let count = entries.or_else(|| if host.is_ours() { self.number(host, COUNT) } else { None });

@@ -63,7 +63,7 @@ impl Cpu {
 
 impl Collector for Cpu {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(STAT, &mut self.buffer)?;
+        host.reread(STAT, &mut self.buffer)?;
         let mut now = HashMap::with_capacity(self.before.len());
         // The processors' lines come first; the thousands of interrupt counters after them are skipped.
         let lines = text::lines(&self.buffer).take_while(|line| line.starts_with("cpu"));

@@ -2,7 +2,7 @@
 //!
 //! What is mounted comes from `/proc/1/mounts`, the view of the machine's first process (from
 //! `/proc/self/mounts` or `/proc/mounts` where that cannot be read), how full it is from `statvfs`
-//! below the root. Not asked, since no answer has a meaning or asking itself does something:
+//! below the root; the former is read again only when it has changed. Not asked, since no answer has a meaning or asking itself does something:
 //! filesystems that are no storage (proc, cgroup, autofs, ...). Not asked unless `remote = true`:
 //! those behind a network. Where an answer may never come (these, whatever a process of a user serves, and
 //! all that is mounted below them) it is asked for without waiting for it: see [`Fills`]. Several mounts at one
@@ -15,7 +15,7 @@ use std::path::Path;
 
 use super::{CollectError, Collector, Outcome};
 use crate::host::mountinfo::decode;
-use crate::host::{Fill, Fills, Host, HostError, counter, text};
+use crate::host::{Fill, Fills, Host, MountTable, counter, text};
 use crate::metric::{Fields, Monotonic, Rows, Text};
 use crate::settings::Section;
 
@@ -95,14 +95,43 @@ pub(super) struct Disk {
     ignored: Vec<String>,
     remote: bool,
     buffer: Vec<u8>,
+    table: MountTable,
+    places: Vec<Place>,
     fills: Fills,
+}
+
+/// A filesystem that is asked.
+struct Place {
+    path: Text,
+    device: Text,
+    kind: Text,
+    mode: &'static str,
+    is_doubtful: bool,
 }
 
 impl Disk {
     /// `ignore_fs`: types that are left out; `remote`: whether network filesystems are asked.
     pub(super) fn new(section: &Section<'_>) -> Self {
-        let ignored = section.texts("ignore_fs", IGNORED);
-        Self { ignored, remote: section.truth("remote", false), buffer: Vec::new(), fills: Fills::default() }
+        Self::that_asks(section.texts("ignore_fs", IGNORED), section.truth("remote", false))
+    }
+
+    fn that_asks(ignored: Vec<String>, remote: bool) -> Self {
+        let (table, fills) = (MountTable::default(), Fills::default());
+        Self { ignored, remote, buffer: Vec::new(), table, places: Vec::new(), fills }
+    }
+
+    fn places(&self, table: &[u8]) -> Vec<Place> {
+        let mounts = visible(table);
+        let doubtful = doubtful(&mounts);
+        let wanted = mounts.iter().filter(|mount| self.wants(mount.kind));
+        let place = |mount: &Mount<'_>| Place {
+            path: mount.path.clone().into(),
+            device: mount.device.replace("/dev/", "").into(),
+            kind: mount.kind.to_owned().into(),
+            mode: mount.mode,
+            is_doubtful: doubtful.contains(mount.path.as_str()),
+        };
+        wanted.map(place).collect()
     }
 
     fn wants(&self, kind: &str) -> bool {
@@ -114,40 +143,44 @@ impl Disk {
 
 impl Collector for Disk {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        read_mounts(host, &mut self.buffer)?;
-        let buffer = std::mem::take(&mut self.buffer);
-        let mounts = visible(&buffer);
-        let doubtful = doubtful(&mounts);
-        let wanted: Vec<_> = mounts.iter().filter(|mount| self.wants(mount.kind)).collect();
-        let asked: Vec<_> =
-            wanted.iter().map(|mount| mount.path.as_str()).filter(|path| doubtful.contains(path)).collect();
-        let mut answers = self.fills.ask(host, &asked);
-        for mount in wanted {
-            let is_doubtful = doubtful.contains(mount.path.as_str());
-            let answer = if is_doubtful { answers.remove(&mount.path) } else { Some(host.fill(&mount.path)) };
+        if self.table.read(host, MOUNTS, &mut self.buffer)? {
+            self.places = self.places(&self.buffer);
+        }
+        let doubtful = self.places.iter().filter(|place| place.is_doubtful);
+        let doubtful: Vec<_> = doubtful.map(|place| place.path.as_str()).collect();
+        let mut answers = self.fills.ask(host, &doubtful);
+        for place in &self.places {
+            let path = place.path.as_str();
+            let answer = if place.is_doubtful { answers.remove(path) } else { Some(host.fill(path)) };
+            let mut mode = place.mode;
             let mut fields = match answer {
-                Some(Ok(fill)) if fill.total > 0 => fields(&fill),
+                Some(Ok(fill)) if fill.total > 0 => {
+                    // Made so by the kernel after an error, which the table's watch does not tell.
+                    mode = if fill.is_read_only { "ro" } else { mode };
+                    fields(&fill)
+                }
                 Some(Ok(_)) => continue,
                 // One that may not be entered, or has just gone, keeps the others from nothing.
-                Some(Err(error)) if !is_doubtful || error.is_missing() || error.is_forbidden() => continue,
+                Some(Err(error)) if !place.is_doubtful || error.is_missing() || error.is_forbidden() => {
+                    continue;
+                }
                 Some(Err(_)) | None => Fields::new(),
             };
-            if is_doubtful {
+            if place.is_doubtful {
                 fields.set("device_error", fields.is_empty());
             }
-            rows.add_tagged("disk", rows.base().and(tags(mount)), fields);
+            rows.add_tagged("disk", rows.base().and(tags(place, mode)), fields);
         }
-        self.buffer = buffer;
         Ok(Outcome::Read)
     }
 }
 
-fn tags(mount: &Mount<'_>) -> [(Text, Text); 4] {
+fn tags(place: &Place, mode: &'static str) -> [(Text, Text); 4] {
     [
-        (Text::of("path"), mount.path.clone().into()),
-        (Text::of("device"), mount.device.replace("/dev/", "").into()),
-        (Text::of("fstype"), mount.kind.to_owned().into()),
-        (Text::of("mode"), Text::of(mount.mode)),
+        (Text::of("path"), place.path.clone()),
+        (Text::of("device"), place.device.clone()),
+        (Text::of("fstype"), place.kind.clone()),
+        (Text::of("mode"), Text::of(mode)),
     ]
 }
 
@@ -162,17 +195,6 @@ fn doubtful<'a>(mounts: &'a [Mount<'_>]) -> HashSet<&'a str> {
         .collect();
     let is_below = |mount: &&Mount<'_>| Path::new(&mount.path).ancestors().any(|path| own.contains(path));
     mounts.iter().filter(is_below).map(|mount| mount.path.as_str()).collect()
-}
-
-fn read_mounts(host: &Host, buffer: &mut Vec<u8>) -> Result<(), HostError> {
-    let [first, others @ ..] = MOUNTS;
-    let mut read = host.read_into(first, buffer);
-    for path in others {
-        if read.is_err() {
-            read = host.read_into(path, buffer);
-        }
-    }
-    read
 }
 
 /// One line of the file.
@@ -231,7 +253,7 @@ mod tests {
     use std::fmt::Write as _;
     use std::sync::{Arc, Mutex};
 
-    use super::{Disk, Fills, Mount, doubtful, parse, visible};
+    use super::{Disk, Mount, doubtful, parse, visible};
     use crate::collectors::Collector;
     use crate::host::{Fill, Host};
     use crate::metric::{Monotonic, Rows, Tags, UnixNanos, Value};
@@ -248,13 +270,12 @@ mod tests {
             writeln!(text, "server:/{number} {path} {kind} rw 0 0").unwrap();
         }
         std::fs::write(folder.path().join("proc/1/mounts"), text).unwrap();
-        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0 };
+        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0, is_read_only: false };
         let fills: Vec<_> = paths.iter().map(|path| (path.as_str(), fill)).collect();
         let gate = Arc::new(Mutex::new(()));
         let _closed = gate.lock().unwrap();
         let host = Host::filled(folder.path(), &fills, Some(("/mnt/42", &gate)));
-        let mut disk =
-            Disk { ignored: Vec::new(), remote: true, buffer: Vec::new(), fills: Fills::default() };
+        let mut disk = Disk::that_asks(Vec::new(), true);
         for _ in 0..2 {
             let mut rows = Rows::new(UnixNanos(0), Tags::default());
             disk.collect(&host, Monotonic::default(), &mut rows).unwrap();
@@ -266,6 +287,23 @@ mod tests {
             let [dead] = dead[..] else { panic!("{} are dead", dead.len()) };
             assert_eq!((dead.tags.get("path"), dead.fields.len()), (Some("/mnt/42"), 1));
         }
+    }
+
+    /// After an error the kernel makes a filesystem read-only, and does not tell those who watch the table.
+    #[test]
+    fn what_may_not_be_written_any_more_is_read_only() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
+        std::fs::write(folder.path().join("proc/1/mounts"), "/dev/sda1 /x ext4 rw 0 0\n").unwrap();
+        let check = |is_read_only, expected| {
+            let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0, is_read_only };
+            let host = Host::filled(folder.path(), &[("/x", fill)], None);
+            let mut rows = Rows::new(UnixNanos(0), Tags::default());
+            Disk::that_asks(Vec::new(), false).collect(&host, Monotonic::default(), &mut rows).unwrap();
+            assert_eq!(rows.into_samples()[0].tags.get("mode"), Some(expected));
+        };
+        check(false, "rw");
+        check(true, "ro");
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Diskio {
 
 impl Collector for Diskio {
     fn collect(&mut self, host: &Host, at: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(DISKSTATS, &mut self.buffer)?;
+        host.reread(DISKSTATS, &mut self.buffer)?;
         // Partitions before Linux 2.6.25 have short lines, which procfs refuses: each line for itself.
         let now: Vec<_> =
             text::lines(&self.buffer).filter_map(|line| DiskStat::from_line(line).ok()).collect();
@@ -50,9 +50,9 @@ impl Collector for Diskio {
             }
             let mut tags = rows.base().with("name", disk.name.clone());
             if disk.name.starts_with("dm-")
-                && let Ok(name) = host.read(format!("/sys/block/{}/dm/name", disk.name))
+                && host.reread(&format!("/sys/block/{}/dm/name", disk.name), &mut self.buffer).is_ok()
             {
-                tags = tags.with("dm_name", name.trim().to_owned());
+                tags = tags.with("dm_name", String::from_utf8_lossy(&self.buffer).trim().to_owned());
             }
             rows.add_tagged("diskio", tags, fields);
         }

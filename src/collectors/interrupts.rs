@@ -35,7 +35,7 @@ impl Interrupts {
 impl Collector for Interrupts {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         const PATH: &str = "/proc/interrupts";
-        match host.read_into(PATH, &mut self.buffer) {
+        match host.reread(PATH, &mut self.buffer) {
             Err(error) if error.is_missing() => {
                 return Ok(Outcome::Nothing("the kernel lists no interrupts"));
             }

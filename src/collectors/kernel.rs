@@ -59,13 +59,13 @@ impl Kernel {
 
 impl Collector for Kernel {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(STAT, &mut self.buffer)?;
+        host.reread(STAT, &mut self.buffer)?;
         let mut fields = from_stat(&self.buffer);
         if fields.is_empty() {
             let reason = "expected lines such as \"ctxt 205394\"".to_owned();
             return Err(CollectError::Odd { path: STAT, reason });
         }
-        if host.read_into("/proc/vmstat", &mut self.buffer).is_ok() {
+        if host.reread("/proc/vmstat", &mut self.buffer).is_ok() {
             for (key, value) in text::key_values(&self.buffer) {
                 let known = VMSTAT.iter().find(|(own, _)| *own == key);
                 if let Some((_, name)) = known.filter(|(_, name)| fields.get(name).is_none()) {
@@ -73,7 +73,7 @@ impl Collector for Kernel {
                 }
             }
         }
-        if host.read_into("/proc/sys/kernel/random/entropy_avail", &mut self.buffer).is_ok() {
+        if host.reread("/proc/sys/kernel/random/entropy_avail", &mut self.buffer).is_ok() {
             fields.set("entropy_avail", text::number(&self.buffer));
         }
         self.add_ksm(host, &mut fields);
@@ -85,7 +85,7 @@ impl Collector for Kernel {
 impl Kernel {
     fn add_ksm(&mut self, host: &Host, fields: &mut Fields) {
         let mut number = |file: &str| {
-            host.read_into(format!("/sys/kernel/mm/ksm/{file}"), &mut self.buffer).ok()?;
+            host.reread(&format!("/sys/kernel/mm/ksm/{file}"), &mut self.buffer).ok()?;
             text::number(&self.buffer)
         };
         let run = KSM_RUN.map(|(file, name)| (name, number(file)));

@@ -34,7 +34,7 @@ impl KernelVmstat {
 
 impl Collector for KernelVmstat {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(VMSTAT, &mut self.buffer)?;
+        host.reread(VMSTAT, &mut self.buffer)?;
         let found: BTreeMap<_, _> =
             text::key_values(&self.buffer).filter(|(name, _)| !name.is_empty()).collect();
         if found.is_empty() {

@@ -41,7 +41,7 @@ impl Collector for LinuxSysctlFs {
         let mut fields = Fields::with_capacity(12);
         let mut is_there = false;
         for (path, columns) in FILES {
-            match host.read_into(path, &mut self.buffer) {
+            match host.reread(path, &mut self.buffer) {
                 Err(error) if error.is_missing() => continue,
                 read => read?,
             }

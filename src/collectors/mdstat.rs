@@ -28,7 +28,7 @@ impl Mdstat {
 
 impl Collector for Mdstat {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        match host.read_into(MDSTAT, &mut self.buffer) {
+        match host.reread(MDSTAT, &mut self.buffer) {
             Err(error) if error.is_missing() => {
                 return Ok(Outcome::Nothing("the kernel has no software RAID"));
             }

@@ -59,7 +59,7 @@ impl Mem {
 
 impl Collector for Mem {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(MEMINFO, &mut self.buffer)?;
+        host.reread(MEMINFO, &mut self.buffer)?;
         let fields = fields(&self.buffer).ok_or_else(|| CollectError::Odd {
             path: MEMINFO,
             reason: "expected lines such as \"MemTotal: 2025988 kB\"".to_owned(),

@@ -38,8 +38,8 @@ impl Net {
 
 impl Collector for Net {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        let file = host.open_network("dev")?;
-        let mut lines = text::lines(file.read(&mut self.buffer)?);
+        host.reread_network("dev", &mut self.buffer)?;
+        let mut lines = text::lines(&self.buffer);
         // Two lines of headings, then one per device; there is always a loopback device.
         if !lines.next().is_some_and(|line| line.contains('|')) {
             let reason = "expected headings and a line per device".to_owned();
@@ -86,7 +86,7 @@ fn number<T>(
     buffer: &mut Vec<u8>,
     parse: fn(&str) -> Option<T>,
 ) -> Option<T> {
-    host.read_into(format!("/sys/class/net/{device}/{file}"), buffer).ok()?;
+    host.reread(&format!("/sys/class/net/{device}/{file}"), buffer).ok()?;
     parse(std::str::from_utf8(buffer).ok()?.trim_ascii())
 }
 

@@ -51,12 +51,12 @@ impl Collector for Nstat {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         let mut outcome = Outcome::Nothing("the kernel has no counters of protocols");
         for (name, path, read, expected) in FILES {
-            let file = match host.open_network(name) {
+            match host.reread_network(name, &mut self.buffer) {
                 // There is no snmp6 without IPv6.
                 Err(error) if error.is_missing() => continue,
-                opened => opened?,
-            };
-            let found = read(file.read(&mut self.buffer)?);
+                read => read?,
+            }
+            let found = read(&self.buffer);
             if found.is_empty() {
                 return Err(CollectError::Odd { path, reason: format!("expected {expected}") });
             }

@@ -37,7 +37,7 @@ impl Collector for Pressure {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         let mut outcome = Outcome::Nothing("the kernel has no pressure stall information, or it is off");
         for (resource, path) in RESOURCES {
-            match host.read_into(path, &mut self.buffer) {
+            match host.reread(path, &mut self.buffer) {
                 Err(error) if error.is_missing() || error.is_unsupported() => continue,
                 read => read?,
             }

@@ -54,13 +54,13 @@ impl Collector for Sockstat {
         let mut fields = Fields::with_capacity(FIELDS.len());
         let mut outcome = Outcome::Nothing("the kernel has no network");
         for (name, path) in FILES {
-            let file = match host.open_network(name) {
+            match host.reread_network(name, &mut self.buffer) {
                 // There is no sockstat6 without IPv6.
                 Err(error) if error.is_missing() => continue,
-                opened => opened?,
-            };
+                read => read?,
+            }
             let before = fields.len();
-            add(&mut fields, file.read(&mut self.buffer)?);
+            add(&mut fields, &self.buffer);
             if fields.len() == before {
                 let reason = "expected lines such as \"UDP: inuse 3 mem 0\"".to_owned();
                 return Err(CollectError::Odd { path, reason });

@@ -27,7 +27,7 @@ impl SoftInterrupts {
 impl Collector for SoftInterrupts {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         const PATH: &str = "/proc/softirqs";
-        match host.read_into(PATH, &mut self.buffer) {
+        match host.reread(PATH, &mut self.buffer) {
             Err(error) if error.is_missing() => {
                 return Ok(Outcome::Nothing("the kernel lists no soft interrupts"));
             }

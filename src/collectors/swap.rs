@@ -28,7 +28,7 @@ impl Swap {
 
 impl Collector for Swap {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(MEMINFO, &mut self.buffer)?;
+        host.reread(MEMINFO, &mut self.buffer)?;
         let size = |wanted: &str| {
             text::memory_sizes(&self.buffer).find(|(key, _)| *key == wanted).map(|(_, size)| size)
         };
@@ -44,7 +44,7 @@ impl Collector for Swap {
             .with("used_percent", counter::percent(used, total).unwrap_or(0.0));
         rows.add("swap", sizes);
 
-        match host.read_into("/proc/vmstat", &mut self.buffer) {
+        match host.reread("/proc/vmstat", &mut self.buffer) {
             Err(error) if error.is_missing() => return Ok(Outcome::Read),
             read => read?,
         }

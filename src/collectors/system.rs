@@ -40,7 +40,7 @@ impl System {
 
     /// Read again only when a processor was switched on or off.
     fn topology(&mut self, host: &Host) -> Option<Topology> {
-        let online = topology::online(host);
+        let online = topology::online(host, &mut self.buffer);
         if self.topology.is_none() || online != self.online {
             self.topology = Topology::read(host);
             self.online = online;
@@ -51,7 +51,7 @@ impl System {
 
 impl Collector for System {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        host.read_into(LOADAVG, &mut self.buffer)?;
+        host.reread(LOADAVG, &mut self.buffer)?;
         let load = load(&self.buffer).ok_or_else(|| CollectError::Odd {
             path: LOADAVG,
             reason: "expected numbers such as \"4.08 2.78 1.29 1/197 1210\"".to_owned(),
@@ -70,7 +70,7 @@ impl Collector for System {
         }
         rows.add("system", fields);
 
-        host.read_into(UPTIME, &mut self.buffer)?;
+        host.reread(UPTIME, &mut self.buffer)?;
         let uptime = procfs::Uptime::from_read(self.buffer.as_slice()).ok();
         let uptime = uptime.and_then(|uptime| Duration::try_from_secs_f64(uptime.uptime).ok());
         let seconds = uptime.map(|uptime| uptime.as_secs()).ok_or_else(|| CollectError::Odd {

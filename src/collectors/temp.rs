@@ -29,12 +29,13 @@ const LOOK: Duration = Duration::from_secs(60);
 pub(super) struct Temp {
     sensors: Vec<Sensor>,
     looked: Option<Monotonic>,
+    buffer: Vec<u8>,
 }
 
 impl Temp {
     /// It has no settings.
     pub(super) fn new(_: &Section<'_>) -> Self {
-        Self { sensors: Vec::new(), looked: None }
+        Self { sensors: Vec::new(), looked: None, buffer: Vec::new() }
     }
 }
 
@@ -56,7 +57,7 @@ impl Collector for Temp {
             return Ok(Outcome::Nothing("no sensor tells a temperature"));
         }
         for sensor in &self.sensors {
-            if let Some(degrees) = degrees(host, &sensor.path) {
+            if let Some(degrees) = degrees(host, &sensor.path, &mut self.buffer) {
                 let tags = [("sensor", &sensor.name), ("device", &sensor.device)];
                 let tags = rows.base().and(tags.map(|(key, value)| (Text::of(key), value.clone())));
                 rows.add_tagged("temp", tags, Fields::new().with("temp", degrees));
@@ -132,9 +133,9 @@ fn word(host: &Host, path: &str) -> Option<String> {
 }
 
 /// The kernel counts in thousandths of a degree.
-fn degrees(host: &Host, path: &str) -> Option<f64> {
-    let text = host.read(path).ok()?;
-    Some(f64::from(text.trim().parse::<i32>().ok()?) / 1000.0)
+fn degrees(host: &Host, path: &str, buffer: &mut Vec<u8>) -> Option<f64> {
+    host.reread(path, buffer).ok()?;
+    Some(f64::from(std::str::from_utf8(buffer).ok()?.trim().parse::<i32>().ok()?) / 1000.0)
 }
 
 #[cfg(test)]
@@ -148,7 +149,7 @@ mod tests {
     use crate::metric::{Monotonic, Rows, Tags, UnixNanos, Value};
 
     fn new() -> Temp {
-        Temp { sensors: Vec::new(), looked: None }
+        Temp { sensors: Vec::new(), looked: None, buffer: Vec::new() }
     }
 
     /// A machine with these files; a text that begins with `>` is where a link leads.
@@ -252,7 +253,7 @@ mod tests {
         let samples = rows.into_samples();
         let [sample] = &samples[..] else { panic!("{samples:?}") };
         assert_eq!(sample.tags.get("sensor"), Some("chip_6"), "as when the others answer");
-        assert_eq!(degrees(&host, "/sys/class/hwmon/hwmon0/temp6_input"), Some(36.6));
+        assert_eq!(degrees(&host, "/sys/class/hwmon/hwmon0/temp6_input", &mut Vec::new()), Some(36.6));
     }
 
     #[test]
@@ -269,6 +270,8 @@ mod tests {
         let monitor = folder.path().join("sys/class/hwmon/hwmon0");
         std::fs::write(monitor.join("temp2_input"), "2000\n").unwrap();
         assert_eq!([count(59), count(60)], [1, 2]);
+        // Of a device that is gone the kernel's file tells nothing any more, to those either who have it open.
+        std::fs::write(monitor.join("temp1_input"), "").unwrap();
         std::fs::remove_file(monitor.join("temp1_input")).unwrap();
         assert_eq!([count(61), count(119), count(120)], [1, 1, 1]);
     }

@@ -121,7 +121,8 @@ mod tests {
     use super::{Fills, Host, MOST_THREADS};
     use crate::host::Fill;
 
-    const FILL: Fill = Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1 };
+    const FILL: Fill =
+        Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1, is_read_only: false };
 
     fn host(paths: &[&str], hanging: Option<(&str, &Arc<Mutex<()>>)>) -> Host {
         Host::filled(

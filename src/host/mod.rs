@@ -13,18 +13,22 @@ mod directory;
 mod fills;
 mod inside;
 mod large;
+mod mount_table;
 pub mod mountinfo;
 mod network;
 pub mod process;
 mod regular;
+mod steady;
 pub mod text;
 pub mod topology;
 mod tree;
 mod walk;
 
 pub use self::fills::Fills;
+pub use self::mount_table::MountTable;
 pub use self::network::Network;
 pub use self::regular::Stamp;
+pub use self::steady::{Rank, SteadyFile};
 pub use self::walk::{Walk, Walked};
 
 use std::ffi::OsStr;
@@ -32,15 +36,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, StatVfs};
+use rustix::fs::{Mode, OFlags, RawDir, StatVfs, StatVfsMountFlags};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
 
 /// The kernel's text files are given in pieces of this size at the least.
 const FIRST_READ: usize = 8 << 10;
+
+/// So much of a directory is listed at once: of `/proc` some thousand processes. rustix's own `Dir` begins with
+/// 768 bytes, which makes ten calls of a hundred processes.
+const LISTING: usize = 32 << 10;
 
 /// A file of the watched machine could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +99,8 @@ pub struct Fill {
     pub inodes: u64,
     /// Inodes not in use.
     pub inodes_free: u64,
+    /// Whether it may only be read, also if the kernel itself has made it so after an error (and says so: 6.18 does not, of ext4).
+    pub is_read_only: bool,
 }
 
 impl Fill {
@@ -102,6 +113,7 @@ impl Fill {
             free: bytes(found.f_bfree),
             inodes: found.f_files,
             inodes_free: found.f_ffree,
+            is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
         }
     }
 }
@@ -110,10 +122,11 @@ impl Fill {
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    steady: Arc<steady::Paths>,
     #[cfg(test)]
-    fills: Option<std::sync::Arc<tests::Filled>>,
+    fills: Option<Arc<tests::Filled>>,
     #[cfg(test)]
-    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
+    vanishing: Option<Arc<captured::Vanishing>>,
 }
 
 impl Host {
@@ -121,6 +134,7 @@ impl Host {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            steady: Arc::default(),
             #[cfg(test)]
             fills: None,
             #[cfg(test)]
@@ -135,7 +149,7 @@ impl Host {
     pub(crate) fn captured(root: impl Into<PathBuf>) -> Self {
         let mut host = Self::new(root);
         let text = host.read("/statvfs.txt").unwrap_or_default();
-        host.fills = Some(std::sync::Arc::new(text.lines().filter_map(tests::fill).collect()));
+        host.fills = Some(Arc::new(text.lines().filter_map(tests::fill).collect()));
         host
     }
 
@@ -218,19 +232,27 @@ impl Host {
 
     /// The names in a directory, sorted. Names that are not UTF-8 are left out.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, HostError> {
+        let mut names = Vec::new();
+        self.each_name(path, |name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Hands over the names in a directory as the kernel lists them. Names that are not UTF-8 are left out.
+    pub fn each_name(&self, path: impl AsRef<Path>, mut take: impl FnMut(&str)) -> Result<(), HostError> {
         let full = self.path(path);
-        let names = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
-            let mut names = Vec::new();
-            for entry in rustix::fs::Dir::read_from(&directory)? {
+        let mut listing = Vec::with_capacity(LISTING);
+        let listed = self.open_flags(&full, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|directory| {
+            let mut entries = RawDir::new(directory, listing.spare_capacity_mut());
+            while let Some(entry) = entries.next() {
                 match entry?.file_name().to_str() {
                     Ok("." | "..") | Err(_) => {}
-                    Ok(name) => names.push(name.to_owned()),
+                    Ok(name) => take(name),
                 }
             }
-            names.sort_unstable();
-            Ok(names)
+            Ok(())
         });
-        names.map_err(|source| HostError { path: full, source })
+        listed.map_err(|source| HostError { path: full, source })
     }
 
     /// Where a symbolic link points, as it is written.
@@ -295,7 +317,7 @@ pub struct KeptFile {
     file: File,
     path: PathBuf,
     #[cfg(test)]
-    vanishing: Option<std::sync::Arc<captured::Vanishing>>,
+    vanishing: Option<Arc<captured::Vanishing>>,
 }
 
 impl KeptFile {

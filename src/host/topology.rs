@@ -20,9 +20,9 @@ pub struct Topology {
 pub const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// How many logical processors are switched on.
-pub fn online(host: &Host) -> Option<u64> {
-    let list = host.read(ONLINE).ok()?;
-    text::count_of_list(list.as_bytes())
+pub fn online(host: &Host, buffer: &mut Vec<u8>) -> Option<u64> {
+    host.reread(ONLINE, buffer).ok()?;
+    text::count_of_list(buffer)
 }
 
 /// A logical processor that is switched on.
@@ -47,7 +47,7 @@ impl Topology {
     /// Counts the processors; none if there is nothing to count.
     pub fn read(host: &Host) -> Option<Self> {
         let processors = processors(host);
-        let cpus = online(host).unwrap_or(processors.len() as u64);
+        let cpus = online(host, &mut Vec::new()).unwrap_or(processors.len() as u64);
         if cpus == 0 {
             return None;
         }

@@ -1,8 +1,6 @@
 //! What must hold of `containers::cgroup::file`.
 
-use std::sync::atomic::Ordering;
-
-use super::{Budget, Got, LazyFile, PATIENCE, State};
+use super::{Got, LazyFile, PATIENCE};
 use crate::host::Host;
 
 #[test]
@@ -17,20 +15,6 @@ fn a_missing_file_is_looked_for_again_now_and_then() {
         assert_eq!(file.number(&host, &mut buffer), None);
     }
     assert_eq!(file.number(&host, &mut buffer), Some(5));
-}
-
-#[test]
-fn a_kept_file_is_read_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = Host::new(folder.path());
-    let path = folder.path().join("pids.current");
-    let mut file = LazyFile::below(Some(""), "pids.current");
-    let mut buffer = Vec::new();
-    for text in ["1\n", "22\n", "3\n"] {
-        std::fs::write(&path, text).unwrap();
-        assert_eq!(file.read(&host, &mut buffer).bytes(), Some(text.as_bytes()));
-        assert!(matches!(file.state, State::Kept { .. }));
-    }
 }
 
 #[test]
@@ -50,22 +34,4 @@ fn what_cannot_be_read_is_tried_again_at_once() {
     std::fs::remove_dir(folder.path().join("odd")).unwrap();
     std::fs::write(folder.path().join("odd"), "1").unwrap();
     assert_eq!(file.number(&host, &mut buffer), Some(1));
-}
-
-#[test]
-fn no_more_files_are_kept_than_there_is_room_for() {
-    static BUDGET: Budget = Budget::new();
-    BUDGET.limit.store(2, Ordering::Relaxed);
-    let first = BUDGET.take();
-    let second = BUDGET.take();
-    assert!(first.is_some() && second.is_some());
-    assert!(BUDGET.take().is_none());
-    drop(first);
-    let third = BUDGET.take();
-    assert!(third.is_some());
-    assert!(!BUDGET.is_exceeded());
-    BUDGET.shrink();
-    assert!(BUDGET.is_exceeded());
-    drop((second, third));
-    assert!(!BUDGET.is_exceeded());
 }

@@ -12,14 +12,15 @@ use super::quarantine::with_suffix;
 use super::{Durability, SpoolError};
 
 /// Every migration there ever was, in order. Files are only ever added.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_spool.sql"),
     include_str!("../../migrations/0002_rejected.sql"),
     include_str!("../../migrations/0003_clock.sql"),
+    include_str!("../../migrations/0004_blocks.sql"),
 ];
 
 /// The format that this program writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// A frame of some kilobytes wastes a third of what it would in 4 KiB pages.
 const PAGE: u64 = 8192;

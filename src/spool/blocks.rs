@@ -1,0 +1,128 @@
+//! Table `blocks`: finding the payload of a frame, and taking frames out of their block.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::block::{Block, Writer};
+use super::frame::Content;
+use super::ledger::{signed, unsigned};
+use super::payload::Payload;
+use crate::metric::UnixNanos;
+
+/// A block without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Its first and its last frame.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// Its size.
+    pub(super) bytes: u64,
+}
+
+/// The block that a sealed frame is in.
+pub(super) fn around(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Extent>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, last, length(payload) FROM blocks WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+    )?;
+    let found = statement.query_row([seq], |row| {
+        Ok(Extent { first: row.get(0)?, last: row.get(1)?, bytes: unsigned(row.get(2)?) })
+    });
+    Ok(found.optional()?.filter(|block| seq <= block.last))
+}
+
+/// The last frame that was sealed.
+pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(max(last), 0) FROM blocks", [], |row| row.get(0))
+}
+
+/// Finds payloads; of the frames of one block, that block is read once.
+#[derive(Default)]
+pub(super) struct Finder {
+    /// The last block, and for which frames it is asked.
+    held: Option<(i64, i64, Payload)>,
+}
+
+impl Finder {
+    /// The payload of a frame of which the table has these bytes. Without a block they are all there is.
+    pub(super) fn payload(
+        &mut self,
+        connection: &Connection,
+        seq: i64,
+        own: Vec<u8>,
+    ) -> rusqlite::Result<Payload> {
+        if !own.is_empty() {
+            return Ok(Payload::Own(own));
+        }
+        let held = |(first, last, _): &(i64, i64, Payload)| (*first..=*last).contains(&seq);
+        if !self.held.as_ref().is_some_and(held) {
+            self.held = block(connection, seq)?;
+        }
+        Ok(self.held.as_ref().map_or(Payload::Own(own), |(.., payload)| payload.clone()))
+    }
+
+    /// The block of the last sealed frame: its first and its last number.
+    pub(super) fn held(&self) -> Option<(i64, i64)> {
+        self.held.as_ref().map(|(first, last, _)| (*first, *last))
+    }
+}
+
+fn block(connection: &Connection, seq: i64) -> rusqlite::Result<Option<(i64, i64, Payload)>> {
+    let Some(Extent { first, last, .. }) = around(connection, seq)? else { return Ok(None) };
+    let mut statement = connection.prepare_cached("SELECT payload, frames FROM blocks WHERE first = ?1")?;
+    let payload = statement.query_row([first], |row| {
+        let bytes: Vec<u8> = row.get(0)?;
+        Ok(Payload::Sealed { block: Arc::from(bytes), frames: unsigned(row.get(1)?) })
+    })?;
+    Ok(Some((first, last, payload)))
+}
+
+/// Puts frames into one block, whose rows lose their own payloads.
+pub(super) fn insert(change: &Transaction<'_>, seqs: &[i64], block: &[u8]) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Ok(()) };
+    change
+        .prepare_cached("INSERT INTO blocks (first, last, frames, payload) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![first, last, signed(seqs.len() as u64), block])?;
+    let mut empty = change.prepare_cached("UPDATE frames SET payload = x'' WHERE seq = ?1")?;
+    seqs.iter().try_for_each(|seq| empty.execute([seq]).map(|_| ()))
+}
+
+/// A sealed frame was deleted: without it, the block may go. Gives the bytes that are free then.
+pub(super) fn leave(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<u64> {
+    let Some(block) = around(change, seq)? else { return Ok(0) };
+    let is_needed = change
+        .prepare_cached("SELECT 1 FROM frames WHERE seq BETWEEN ?1 AND ?2 AND length(payload) = 0")?
+        .exists([block.first, block.last])?;
+    if is_needed {
+        return Ok(0);
+    }
+    change.prepare_cached("DELETE FROM blocks WHERE first = ?1")?.execute([block.first])?;
+    Ok(block.bytes)
+}
+
+/// Writes a block anew with the frames that are left of it. Gives the bytes that are free then. What cannot
+/// be read is left alone.
+pub(super) fn tighten(change: &Transaction<'_>, block: Extent) -> rusqlite::Result<u64> {
+    let Some((.., Payload::Sealed { block: bytes, .. })) = self::block(change, block.first)? else {
+        return Ok(0);
+    };
+    let mut left = change.prepare_cached("SELECT 1 FROM frames WHERE seq = ?1 AND length(payload) = 0")?;
+    let Ok(mut old) = Block::open(&bytes) else { return Ok(0) };
+    let seqs: Vec<i64> = old.frames().collect();
+    let mut new = Writer::new();
+    for seq in seqs {
+        if left.exists([seq])? {
+            let Ok(samples) = old.read(seq, UnixNanos::default()) else { return Ok(0) };
+            let pushed = new.push(seq, &Content::at(UnixNanos::default(), &samples));
+            if pushed.is_none() {
+                return Ok(0);
+            }
+        }
+    }
+    let frames = new.frames();
+    let new = new.finish();
+    change
+        .prepare_cached("UPDATE blocks SET payload = ?2, frames = ?3 WHERE first = ?1")?
+        .execute(params![block.first, new, signed(frames as u64)])?;
+    Ok(block.bytes.saturating_sub(new.len() as u64))
+}

@@ -11,7 +11,7 @@ use dunlin::metric::Sample;
 /// So many successive ticks are looked at together: about one request.
 const TOGETHER: u64 = 4;
 /// So many are sealed together.
-pub(crate) const BLOCK: u64 = 32;
+pub(crate) const BLOCK: u64 = 16;
 /// One such group out of so many ticks.
 const EVERY: u64 = 360;
 /// The level that zstd takes by itself.

@@ -100,29 +100,69 @@ pub(super) fn leave(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<u64>
     Ok(block.bytes)
 }
 
-/// Writes a block anew with the frames that are left of it. Gives the bytes that are free then. What cannot
-/// be read is left alone.
-pub(super) fn tighten(change: &Transaction<'_>, block: Extent) -> rusqlite::Result<u64> {
-    let Some((.., Payload::Sealed { block: bytes, .. })) = self::block(change, block.first)? else {
+/// Writes a block anew with the frames that are left of it; joins it to the one before, where both have no
+/// more frames than one may have. Gives the bytes that are free then. What cannot be read is left alone.
+pub(super) fn tighten(change: &Transaction<'_>, block: Extent, most: usize) -> rusqlite::Result<u64> {
+    if around(change, block.first)? != Some(block) {
+        // The last of its frames has left.
         return Ok(0);
+    }
+    let before = before(change, block)?;
+    let frames = [before, Some(block)].into_iter().flatten().map(|part| count(change, part));
+    let frames = frames.sum::<rusqlite::Result<u64>>()?;
+    let before = before.filter(|_| frames <= most as u64);
+    for before in [before, None] {
+        let first = before.map_or(block.first, |before| before.first);
+        let mut new = Writer::new();
+        let mut is_whole = true;
+        for part in before.into_iter().chain([block]) {
+            is_whole = is_whole && copy(change, part, &mut new)?;
+        }
+        if !is_whole {
+            continue;
+        }
+        let (frames, new) = (signed(new.frames() as u64), new.finish());
+        change
+            .prepare_cached("DELETE FROM blocks WHERE first > ?1 AND first <= ?2")?
+            .execute([first, block.last])?;
+        change
+            .prepare_cached("UPDATE blocks SET last = ?2, frames = ?3, payload = ?4 WHERE first = ?1")?
+            .execute(params![first, block.last, frames, new])?;
+        let old = block.bytes.saturating_add(before.map_or(0, |before| before.bytes));
+        return Ok(old.saturating_sub(new.len() as u64));
+    }
+    Ok(0)
+}
+
+/// The block before another.
+fn before(change: &Transaction<'_>, block: Extent) -> rusqlite::Result<Option<Extent>> {
+    let before = change
+        .prepare_cached("SELECT max(first) FROM blocks WHERE first < ?1")?
+        .query_row([block.first], |row| row.get::<_, Option<i64>>(0))?;
+    before.map_or(Ok(None), |first| around(change, first))
+}
+
+/// How many frames are left of a block.
+fn count(change: &Transaction<'_>, block: Extent) -> rusqlite::Result<u64> {
+    change
+        .prepare_cached("SELECT count(*) FROM frames WHERE seq BETWEEN ?1 AND ?2 AND length(payload) = 0")?
+        .query_row([block.first, block.last], |row| row.get(0).map(unsigned))
+}
+
+/// Copies what is left of a block into a new one; false if it cannot be read.
+fn copy(change: &Transaction<'_>, from: Extent, to: &mut Writer) -> rusqlite::Result<bool> {
+    let Some((.., Payload::Sealed { block, .. })) = block(change, from.first)? else {
+        return Ok(false);
     };
+    let Ok(mut block) = Block::open(&block) else { return Ok(false) };
     let mut left = change.prepare_cached("SELECT 1 FROM frames WHERE seq = ?1 AND length(payload) = 0")?;
-    let Ok(mut old) = Block::open(&bytes) else { return Ok(0) };
-    let seqs: Vec<i64> = old.frames().collect();
-    let mut new = Writer::new();
-    for seq in seqs {
+    for seq in block.frames().collect::<Vec<_>>() {
         if left.exists([seq])? {
-            let Ok(samples) = old.read(seq, UnixNanos::default()) else { return Ok(0) };
-            let pushed = new.push(seq, &Content::at(UnixNanos::default(), &samples));
-            if pushed.is_none() {
-                return Ok(0);
+            let Ok(samples) = block.read(seq, UnixNanos::default()) else { return Ok(false) };
+            if to.push(seq, &Content::at(UnixNanos::default(), &samples)).is_none() {
+                return Ok(false);
             }
         }
     }
-    let frames = new.frames();
-    let new = new.finish();
-    change
-        .prepare_cached("UPDATE blocks SET payload = ?2, frames = ?3 WHERE first = ?1")?
-        .execute(params![block.first, new, signed(frames as u64)])?;
-    Ok(block.bytes.saturating_sub(new.len() as u64))
+    Ok(true)
 }

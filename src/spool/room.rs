@@ -10,6 +10,7 @@ use super::clocks::{Clocks, Origin};
 use super::ledger::{self, origin, unsigned};
 use super::ranges::Ranges;
 use super::retention::Plan;
+use super::seal::RULE;
 use crate::metric::Moment;
 
 /// At most so many frames leave in one step, so that a step stays short.
@@ -173,7 +174,7 @@ impl Victims<'_> {
         while begun.is_some() || !todo.is_done() {
             let found = self.next(change, from)?;
             if let Some(block) = begun.take_if(|block| found.is_none_or(|(seq, _)| seq > block.last)) {
-                todo.count(tighten(change, block)?, FRAMES_OF_A_BLOCK);
+                todo.count(tighten(change, block, RULE.ticks)?, FRAMES_OF_A_BLOCK);
                 continue;
             }
             let Some((seq, is_sealed)) = found else {

@@ -99,7 +99,7 @@ impl Settlement {
 }
 
 /// Free pages that are left in the file: the next frames need them.
-const FEW_PAGES: u64 = 64;
+const FEW_PAGES: u64 = 128;
 
 /// The open spool.
 #[derive(Debug)]
@@ -381,7 +381,7 @@ impl Store {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.
-        let pages = surplus.min(512);
+        let pages = surplus.min(1024);
         let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}

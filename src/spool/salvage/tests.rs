@@ -12,7 +12,7 @@ use crate::spool::{
 
 const FRAMES: u64 = 300;
 const ROWS: u64 = 20;
-const PAGE: usize = 8192;
+const PAGE: usize = 4096;
 
 fn config(path: &Path) -> Config {
     Config {
@@ -137,7 +137,7 @@ fn sealed_frames_are_saved_with_their_blocks() {
         file.query_row("SELECT count(*) || ' ' || sum(frames) FROM blocks", [], |row| row.get::<_, String>(0))
             .unwrap()
     };
-    assert_eq!(count(&old), "9 288");
+    assert_eq!(count(&old), "18 288");
     let (mut store, saved) = salvage(&old, &new);
     assert_eq!(saved, Saved { frames: FRAMES, samples: FRAMES * ROWS, stopped: false });
     assert_eq!(count(&new), count(&old));
@@ -148,7 +148,7 @@ fn sealed_frames_are_saved_with_their_blocks() {
     assert_eq!(claim.frames.len(), 300);
     assert!(claim.frames.iter().all(|frame| frame.read().unwrap().len() as u64 == ROWS));
     // What comes later is sealed behind them.
-    for second in FRAMES + 1..FRAMES + 33 {
+    for second in FRAMES + 1..FRAMES + 17 {
         let (frame, read) = frame(second);
         store.append(&frame, read).unwrap();
     }
@@ -171,7 +171,7 @@ fn a_damaged_page_costs_a_block_and_no_more() {
         let (mut store, saved) = salvage(&cut, &folder.path().join(format!("new-{page}")));
         let claim = store.claim("b", Lane::Backlog, u64::MAX, Moment::default()).unwrap();
         assert!(claim.frames.iter().all(|frame| frame.read().is_ok()), "page {page}");
-        if saved.frames < FRAMES - 32 {
+        if saved.frames < FRAMES - 16 {
             much_lost.push((page, saved.frames));
         }
     }

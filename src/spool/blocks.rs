@@ -33,7 +33,9 @@ pub(super) fn around(connection: &Connection, seq: i64) -> rusqlite::Result<Opti
 
 /// The last frame that was sealed.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("SELECT ifnull(max(last), 0) FROM blocks", [], |row| row.get(0))
+    // Not their maximum, which would look at every block.
+    let newest = "SELECT last FROM blocks ORDER BY first DESC LIMIT 1";
+    Ok(connection.query_row(newest, [], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
 /// Finds payloads; of the frames of one block, that block is read once.

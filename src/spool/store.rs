@@ -232,6 +232,8 @@ impl Store {
             let change = self.connection.transaction().map_err(&failed)?;
             blocks::insert(&change, seqs, block).map_err(&failed)?;
             change.commit().map_err(&failed)?;
+        } else {
+            tracing::warn!(up_to = last, "frames that wait cannot be sealed; they stay as they are");
         }
         self.unsealed = last.saturating_add(1);
         self.spare = self.pragma("freelist_count").map_err(failed)?.saturating_sub(before);

@@ -13,17 +13,23 @@ use crate::{SINK, usage};
 /// A spool that is being filled.
 pub(crate) struct Backlog {
     store: Store,
+    seals: bool,
     /// What its appends cost.
     pub(crate) cost: Cost,
 }
 
-/// What appends cost, of the thread that makes them.
+/// What appends cost, and what sealing what they left, of the thread that does it.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) appends: u32,
     pub(crate) processor: Duration,
     pub(crate) most_processor: Duration,
     pub(crate) most_waited: Duration,
+    pub(crate) blocks: u32,
+    pub(crate) sealing: Duration,
+    pub(crate) most_sealing: Duration,
+    /// Bytes that went to the disk, as the kernel counts them.
+    pub(crate) written: u64,
 }
 
 impl Backlog {
@@ -41,10 +47,16 @@ impl Backlog {
         // Of an earlier boot: the age of its frames is what the clock says.
         let mut store = Store::open(config, "of-an-earlier-boot".into()).unwrap();
         store.register(&[SINK.into()]).unwrap();
-        Self { store, cost: Cost::default() }
+        Self { store, seals: true, cost: Cost::default() }
+    }
+
+    /// The same, but frames stay as they were written first.
+    pub(crate) fn without_sealing(self) -> Self {
+        Self { seals: false, ..self }
     }
 
     fn append(&mut self, frame: &Packed, now: Moment) {
+        let written = usage::written();
         let (processor, begin) = (usage::own(), Instant::now());
         self.store.append(frame, now).unwrap();
         let (processor, waited) = (usage::own().saturating_sub(processor), begin.elapsed());
@@ -52,6 +64,14 @@ impl Backlog {
         self.cost.processor += processor;
         self.cost.most_processor = self.cost.most_processor.max(processor);
         self.cost.most_waited = self.cost.most_waited.max(waited);
+        let before = usage::own();
+        if self.seals && self.store.seal(now).unwrap() {
+            let sealing = usage::own().saturating_sub(before);
+            self.cost.blocks += 1;
+            self.cost.sealing += sealing;
+            self.cost.most_sealing = self.cost.most_sealing.max(sealing);
+        }
+        self.cost.written += usage::written() - written;
     }
 }
 

@@ -46,6 +46,7 @@ mod table;
 /// Memory and processor time.
 mod usage;
 
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -142,21 +143,35 @@ impl Outage {
     /// Fills it; gives the bytes of the file, and the floor of a request's bytes per value.
     fn fill_whole(&self, ship: &Ship, mut floor: Floor, before: &[Row]) -> (u64, f64) {
         let mut day = self.day();
-        let mut spools = [Backlog::begin(&ship.spool(), 64 << 30, WhenFull::Thin)];
+        let alone = ship.home.path().join("alone/spool.db");
+        let begin = |path: &Path| Backlog::begin(path, 64 << 30, WhenFull::Thin);
+        let mut spools = [begin(&ship.spool()), begin(&alone).without_sealing()];
         let look = |frame: &Frame| floor.look(&frame.samples);
         let packing = backlog::fill(&mut day, self.hours * TICKS_OF_AN_HOUR, &mut spools, look);
         let costs = spools.map(|spool| spool.cost);
-        let size = backlog::size(&ship.spool());
+        let [size, size_alone] = [&ship.spool(), &alone].map(|path| backlog::size(path));
         let values = day.values() * self.ticks().unsigned_abs();
         row("rows of a tick", day.rows(), "rows", "");
         row("values of a tick", day.values(), "values", "");
         let captured = format!("captured host, t0 to t1: {:.0} %", captured_share(before, &self.rows));
         row("values that differ from the tick before", percent(day.moved, values), "%", &captured);
-        let [plain, frame, request, together] = floor.per_value();
+        let [plain, frame, request, together, block] = floor.per_value();
         row("line protocol", format!("{plain:.2}"), "B/value", "");
         let beside = format!("floor: zstd of a tick's lines {frame:.2}, of 4 ticks' {together:.2}");
+        row(
+            "spool, on disk, each frame alone",
+            format!("{:.2}", per(size_alone, values)),
+            "B/value",
+            &beside,
+        );
+        let beside = format!("floor: zstd of {} ticks' lines {block:.2}", floor::BLOCK);
         row("spool, on disk", format!("{:.2}", per(size, values)), "B/value", &beside);
         row("spool, on disk", mib(size), "MiB", "");
+        for (what, size, cost) in [("each frame alone", size_alone, costs[1]), ("sealed", size, costs[0])] {
+            let beside = format!("per byte that is kept: {:.2}", per(cost.written, size));
+            row(&format!("written, {what}"), format!("{:.2}", per(cost.written, values)), "B/value", &beside);
+        }
+        table::sealing(&costs[0]);
         row("pack a frame: processor, mean", packing.as_micros(), "us", "");
         table::cost("append, room for all", &costs[0]);
         (size, request)

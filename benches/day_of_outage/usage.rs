@@ -41,6 +41,12 @@ pub(crate) fn processor(process: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// Bytes that this thread wrote to a disk, or will have once the kernel writes them.
+pub(crate) fn written() -> u64 {
+    let counts = fs::read_to_string("/proc/thread-self/io").unwrap();
+    counts.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
+}
+
 /// Processor time of this thread.
 pub(crate) fn own() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::metric::{Sample, Value};
 use crate::sinks::Policy;
-use crate::spool::{Claim, ClaimedFrame, Position, decode};
+use crate::spool::{Claim, ClaimedFrame, Position, Reading};
 
 /// The rows of a claim.
 #[derive(Debug, Default)]
@@ -50,10 +50,11 @@ impl Load {
     /// Reads the frames; the rows of damaged ones are passed over.
     pub(super) fn new(claim: &Claim, policy: &Policy) -> Self {
         let mut load = Self::default();
+        let mut reading = Reading::default();
         for frame in &claim.frames {
             let count = frame.samples.saturating_sub(frame.skip);
             load.frames.push((frame.seq, frame.skip, count));
-            let decoded = decode(&frame.payload, frame.first_time);
+            let decoded = reading.read(frame.seq, frame.first_time, &frame.payload);
             let whole = decoded.and_then(|samples| {
                 let fits = samples.len() as u64 == frame.samples;
                 fits.then_some(samples)

@@ -107,6 +107,12 @@ impl Clocks {
         now.wall.since(read)
     }
 
+    /// Whether a frame is that old, or of an earlier boot.
+    pub(super) fn has_waited(&self, origin: &Origin, now: Moment, span: Duration) -> bool {
+        let is_earlier = !self.boot_id.is_empty() && !self.is_present(origin);
+        is_earlier || self.age(origin, now) >= span
+    }
+
     /// Whether a frame was read in this boot.
     fn is_present(&self, origin: &Origin) -> bool {
         origin.boot_id == self.boot_id && !self.boot_id.is_empty()

@@ -10,6 +10,8 @@ use std::path::Path;
 const MARGIN: u64 = 12 << 20;
 /// No more of a small disk is kept free: one part in so many.
 const PARTS: u64 = 8;
+/// No log is longer: a reader that comes late has that much to look through.
+const LONGEST_LOG: u64 = 400 * 8192;
 
 /// Room on a filesystem, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ impl Room {
 /// Pages of the log after which it is worked into the file: few on a small disk.
 pub(super) fn pages_of_log(room: Option<Room>, page: u64) -> u64 {
     let most = room.map_or(u64::MAX, |room| room.margin() / 4 / page.max(1));
-    most.clamp(16, 400)
+    most.clamp(16, LONGEST_LOG / page.max(1))
 }
 
 #[cfg(test)]

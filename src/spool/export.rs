@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{SpoolError, decode, ledger, schema};
+use super::blocks::Finder;
+use super::{Payload, Reading, SpoolError, ledger, schema};
 use crate::metric::{Sample, UnixNanos};
 
 /// Frames of one step.
@@ -40,7 +41,7 @@ struct Row {
     /// Samples that are settled already.
     skip: usize,
     samples: usize,
-    payload: Vec<u8>,
+    payload: Payload,
 }
 
 /// Reads the rows that are there now; `each` says whether to go on.
@@ -49,7 +50,7 @@ pub fn export(
     selection: &Selection,
     mut each: impl FnMut(Step) -> bool,
 ) -> Result<(), SpoolError> {
-    let connection = schema::open_to_read(path)?;
+    let mut connection = schema::open_to_read(path)?;
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
     let sink = match &selection.sink {
         None => None,
@@ -61,11 +62,15 @@ pub fn export(
         })
         .map_err(failed)?;
     let mut next = first;
+    let mut reading = Reading::default();
     while next <= last {
-        let rows = read(&connection, sink, next..last.saturating_add(1)).map_err(failed)?;
+        // A frame must not be sealed between finding it and finding its block.
+        let instant = connection.transaction().map_err(failed)?;
+        let rows = read(&instant, sink, next..last.saturating_add(1)).map_err(failed)?;
+        drop(instant);
         let Some(newest) = rows.last() else { break };
         next = newest.seq.saturating_add(1);
-        let step = step(&rows, &selection.time, share(next, first, last));
+        let step = step(&rows, &mut reading, &selection.time, share(next, first, last));
         if !each(step) {
             break;
         }
@@ -75,10 +80,13 @@ pub fn export(
 
 /// The newest rows: those of frames since then, of 64 frames at most. What cannot be read is left out.
 pub fn newest(path: &Path, since: UnixNanos) -> Result<Vec<Sample>, SpoolError> {
-    let connection = schema::open_to_read(path)?;
+    let mut connection = schema::open_to_read(path)?;
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
+    // A frame must not be sealed between finding it and finding its block.
+    let instant = connection.transaction().map_err(failed)?;
+    let mut blocks = Finder::default();
     // The newest frames first, however many older ones there are.
-    let mut statement = connection
+    let mut statement = instant
         .prepare(
             "SELECT seq, first_time, samples, payload FROM
                 (SELECT seq, first_time, last_time, samples, payload FROM frames ORDER BY seq DESC LIMIT ?2)
@@ -87,17 +95,13 @@ pub fn newest(path: &Path, since: UnixNanos) -> Result<Vec<Sample>, SpoolError> 
         .map_err(failed)?;
     let row = |row: &rusqlite::Row<'_>| {
         let samples = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-        Ok(Row {
-            seq: row.get(0)?,
-            first_time: UnixNanos(row.get(1)?),
-            skip: 0,
-            samples,
-            payload: row.get(3)?,
-        })
+        let seq = row.get(0)?;
+        let payload = blocks.payload(&instant, seq, row.get(3)?)?;
+        Ok(Row { seq, first_time: UnixNanos(row.get(1)?), skip: 0, samples, payload })
     };
     let rows = statement.query_map(params![since.0, STEP], row).map_err(failed)?;
     let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
-    Ok(step(&rows, &(since..UnixNanos(i64::MAX)), 1.0).samples)
+    Ok(step(&rows, &mut Reading::default(), &(since..UnixNanos(i64::MAX)), 1.0).samples)
 }
 
 fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlite::Result<Vec<Row>> {
@@ -110,18 +114,20 @@ fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlit
                                     AND seq <= ifnull(last, seq)))
          ORDER BY seq LIMIT ?4",
     )?;
+    let mut blocks = Finder::default();
     let rows = statement.query_map(params![sink, seqs.start, seqs.end, STEP], |row| {
         let count = |column| row.get::<_, i64>(column).map(|count| usize::try_from(count).unwrap_or(0));
-        let (first_time, samples, skip) = (UnixNanos(row.get(1)?), count(2)?, count(4)?);
-        Ok(Row { seq: row.get(0)?, first_time, skip, samples, payload: row.get(3)? })
+        let (seq, first_time, samples, skip) = (row.get(0)?, UnixNanos(row.get(1)?), count(2)?, count(4)?);
+        let payload = blocks.payload(connection, seq, row.get(3)?)?;
+        Ok(Row { seq, first_time, skip, samples, payload })
     })?;
     rows.collect()
 }
 
-fn step(rows: &[Row], time: &Range<UnixNanos>, done: f64) -> Step {
+fn step(rows: &[Row], reading: &mut Reading, time: &Range<UnixNanos>, done: f64) -> Step {
     let mut step = Step { frames: rows.len() as u64, done, ..Step::default() };
     for row in rows {
-        match decode(&row.payload, row.first_time) {
+        match reading.read(row.seq, row.first_time, &row.payload) {
             Ok(samples) if samples.len() != row.samples => {
                 let (found, claimed) = (samples.len(), row.samples);
                 step.unreadable.push(format!("frame {}: it has {found} rows and claims {claimed}", row.seq));

@@ -72,28 +72,29 @@ impl From<&Frame> for Packed {
     }
 }
 
+/// A frame's rows as they are written.
 #[derive(Serialize, Deserialize)]
-struct Payload<'a> {
+pub(super) struct Content<'a> {
     #[serde(borrow)]
-    strings: Vec<&'a str>,
-    shapes: Vec<Shape>,
-    series: Vec<Vec<u32>>,
-    rows: Vec<(u32, u32, i64, Vec<Cell>)>,
+    pub(super) strings: Vec<&'a str>,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) series: Vec<Vec<u32>>,
+    pub(super) rows: Vec<(u32, u32, i64, Vec<Cell>)>,
 }
 
-type Shape = (u32, Vec<(u32, u8)>);
+pub(super) type Shape = (u32, Vec<(u32, u8)>);
 
 /// A value as it is written; the shape says what it means.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Cell {
+pub(super) enum Cell {
     Unsigned(u64),
     Signed(i64),
     Float(f64),
     Truth(bool),
 }
 
-const TYPES: [(Type, u8); 5] =
+pub(super) const TYPES: [(Type, u8); 5] =
     [(Type::I64, 0), (Type::U64, 1), (Type::F64, 2), (Type::Bool, 3), (Type::Text, 4)];
 
 fn type_code(value_type: Type) -> u8 {
@@ -101,15 +102,15 @@ fn type_code(value_type: Type) -> u8 {
 }
 
 /// Gives each thing a number, in the order of first sight.
-struct Numbers<K>(HashMap<K, u32>);
+pub(super) struct Numbers<K>(HashMap<K, u32>);
 
 impl<K: Hash + Eq> Numbers<K> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(HashMap::new())
     }
 
     /// The number of `key`; `seen` is called if it is new.
-    fn of(&mut self, key: K, seen: impl FnOnce()) -> u32 {
+    pub(super) fn of(&mut self, key: K, seen: impl FnOnce()) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         *self.0.entry(key).or_insert_with(|| {
             seen();
@@ -120,40 +121,65 @@ impl<K: Hash + Eq> Numbers<K> {
 
 /// Writes a frame's rows.
 pub fn encode(samples: &[Sample]) -> Vec<u8> {
-    let first = samples.iter().map(|sample| sample.time).min().unwrap_or_default();
-    let mut names: Numbers<&str> = Numbers::new();
-    let mut shape_numbers: Numbers<Shape> = Numbers::new();
-    let mut series_numbers: Numbers<usize> = Numbers::new();
-    let mut payload =
-        Payload { strings: Vec::new(), shapes: Vec::new(), series: Vec::new(), rows: Vec::new() };
-    for sample in samples {
-        let strings = &mut payload.strings;
-        let mut number = |text| names.of(text, || strings.push(text));
-        let measurement = number(&sample.measurement);
-        let typed = sample.fields.iter().map(|(name, value)| (number(name), type_code(value.kind())));
-        let shape: Shape = (measurement, typed.collect());
-        let cells = sample.fields.iter().map(|(_, value)| match value {
-            Value::I64(value) => Cell::Signed(*value),
-            Value::U64(value) => Cell::Unsigned(*value),
-            Value::F64(value) => Cell::Float(value.get()),
-            Value::Bool(value) => Cell::Truth(*value),
-            Value::Text(text) => Cell::Unsigned(number(text).into()),
-        });
-        let cells = cells.collect();
-        let pairs = || sample.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        let tags = &mut payload.series;
-        let series =
-            series_numbers.of(sample.tags.address(), || tags.push(pairs().map(&mut number).collect()));
-        let shapes = &mut payload.shapes;
-        let shape = shape_numbers.of(shape.clone(), || shapes.push(shape));
-        payload.rows.push((shape, series, sample.time.0.wrapping_sub(first.0), cells));
-    }
     // Writing to memory what is made of numbers and texts cannot fail.
-    let plain = rmp_serde::to_vec(&payload).unwrap_or_default();
-    let packed = compress(&plain).unwrap_or_default();
+    pack(FORMAT, &rmp_serde::to_vec(&Content::of(samples)).unwrap_or_default())
+}
+
+impl<'a> Content<'a> {
+    /// Sorts rows into the tables; times are counted from the first.
+    fn of(samples: &'a [Sample]) -> Self {
+        Self::at(samples.iter().map(|sample| sample.time).min().unwrap_or_default(), samples)
+    }
+
+    /// The same, with times counted from another moment.
+    pub(super) fn at(first: UnixNanos, samples: &'a [Sample]) -> Self {
+        let mut names: Numbers<&str> = Numbers::new();
+        let mut shape_numbers: Numbers<Shape> = Numbers::new();
+        let mut series_numbers: Numbers<usize> = Numbers::new();
+        let mut content =
+            Content { strings: Vec::new(), shapes: Vec::new(), series: Vec::new(), rows: Vec::new() };
+        for sample in samples {
+            let strings = &mut content.strings;
+            let mut number = |text| names.of(text, || strings.push(text));
+            let measurement = number(&sample.measurement);
+            let typed = sample.fields.iter().map(|(name, value)| (number(name), type_code(value.kind())));
+            let shape: Shape = (measurement, typed.collect());
+            let cells = sample.fields.iter().map(|(_, value)| match value {
+                Value::I64(value) => Cell::Signed(*value),
+                Value::U64(value) => Cell::Unsigned(*value),
+                Value::F64(value) => Cell::Float(value.get()),
+                Value::Bool(value) => Cell::Truth(*value),
+                Value::Text(text) => Cell::Unsigned(number(text).into()),
+            });
+            let cells = cells.collect();
+            let pairs = || sample.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+            let tags = &mut content.series;
+            let series =
+                series_numbers.of(sample.tags.address(), || tags.push(pairs().map(&mut number).collect()));
+            let shapes = &mut content.shapes;
+            let shape = shape_numbers.of(shape.clone(), || shapes.push(shape));
+            content.rows.push((shape, series, sample.time.0.wrapping_sub(first.0), cells));
+        }
+        content
+    }
+
+    /// A text by its number.
+    pub(super) fn text(&self, at: u32) -> Option<&'a str> {
+        self.strings.get(at as usize).copied()
+    }
+
+    /// Reads what [`encode`] wrote, decompressed; the error says what is odd.
+    pub(super) fn read(plain: &'a [u8]) -> Result<Self, String> {
+        rmp_serde::from_slice(plain).map_err(|error| format!("MessagePack: {error}"))
+    }
+}
+
+/// Compresses, and puts the header before it.
+pub(super) fn pack(format: u8, plain: &[u8]) -> Vec<u8> {
+    let packed = compress(plain).unwrap_or_default();
     let length = u32::try_from(plain.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(packed.len().saturating_add(HEADER));
-    bytes.push(FORMAT);
+    bytes.push(format);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&packed);
     bytes
@@ -166,35 +192,35 @@ fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     compressor.compress(plain)
 }
 
-/// Reads what [`encode`] wrote; `first` is the frame's first time. The error says what is odd.
-pub fn decode(bytes: &[u8], first: UnixNanos) -> Result<Vec<Sample>, String> {
-    let Some(([format, length @ ..], packed)) = bytes.split_first_chunk::<HEADER>() else {
+/// What [`pack`] was given.
+pub(super) fn unpack(format: u8, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let Some(([found, length @ ..], packed)) = bytes.split_first_chunk::<HEADER>() else {
         return Err("it is shorter than its header".into());
     };
-    if *format != FORMAT {
-        return Err(format!("its format is {format}, expected {FORMAT}"));
+    if *found != format {
+        return Err(format!("its format is {found}, expected {format}"));
     }
     let length = u32::from_le_bytes(*length) as usize;
     if length > LARGEST {
         return Err(format!("it claims {length} bytes, expected at most {LARGEST}"));
     }
-    let plain = zstd::bulk::decompress(packed, length).map_err(|error| format!("zstd: {error}"))?;
-    let written: Payload<'_> =
-        rmp_serde::from_slice(&plain).map_err(|error| format!("MessagePack: {error}"))?;
-    rebuild(written, first).ok_or_else(|| "its tables do not fit its rows".into())
+    zstd::bulk::decompress(packed, length).map_err(|error| format!("zstd: {error}"))
 }
 
-fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
+/// What [`encode`] wrote, decompressed.
+pub(super) fn plain(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    unpack(FORMAT, bytes)
+}
+
+/// Reads what [`encode`] wrote; `first` is the frame's first time. The error says what is odd.
+pub fn decode(bytes: &[u8], first: UnixNanos) -> Result<Vec<Sample>, String> {
+    rebuild(Content::read(&plain(bytes)?)?, first).ok_or_else(|| "its tables do not fit its rows".into())
+}
+
+fn rebuild(written: Content<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
     let texts: Vec<Text> = written.strings.into_iter().map(|text| Text::from(Arc::from(text))).collect();
     let text = |at: u32| texts.get(at as usize).cloned();
-    let tags = |numbers: &Vec<u32>| {
-        let pair = |pair: &[u32]| match pair {
-            [key, value] => Some((text(*key)?, text(*value)?)),
-            _ => None,
-        };
-        all(numbers.chunks(2).map(pair)).map(Tags::new)
-    };
-    let series = all(written.series.iter().map(tags))?;
+    let series = all(written.series.iter().map(|numbers| tags(numbers, &texts)))?;
     let row = |(shape, tags, offset, cells): &(u32, u32, i64, Vec<Cell>)| {
         let (measurement, columns) = written.shapes.get(*shape as usize)?;
         if columns.len() != cells.len() {
@@ -212,9 +238,19 @@ fn rebuild(written: Payload<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
     all(written.rows.iter().map(row))
 }
 
+/// The tags whose keys and values have these numbers, in turn.
+pub(super) fn tags(numbers: &[u32], texts: &[Text]) -> Option<Tags> {
+    let text = |at: &u32| texts.get(*at as usize).cloned();
+    let pair = |pair: &[u32]| match pair {
+        [key, value] => Some((text(key)?, text(value)?)),
+        _ => None,
+    };
+    all(numbers.chunks(2).map(pair)).map(Tags::new)
+}
+
 /// All, if there is none missing. Unlike `collect`, which cannot know how many there will be, it takes
 /// no more memory than they need: a backlog's frames are most of what the agent has in memory.
-fn all<T>(found: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
+pub(super) fn all<T>(found: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
     let mut whole = Vec::with_capacity(found.len());
     for one in found {
         whole.push(one?);
@@ -226,7 +262,7 @@ fn all<T>(found: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
     clippy::cast_precision_loss,
     reason = "a whole float may be written as an integer by another writer"
 )]
-fn value(code: u8, cell: Cell, text: &impl Fn(u32) -> Option<Text>) -> Option<Value> {
+pub(super) fn value(code: u8, cell: Cell, text: &impl Fn(u32) -> Option<Text>) -> Option<Value> {
     let (value_type, _) = TYPES.iter().find(|(_, own)| *own == code)?;
     match (value_type, cell) {
         (Type::I64, Cell::Signed(number)) => Some(Value::I64(number)),

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::blocks::Finder;
 use super::clocks::Origin;
+use super::ranges::Ranges;
 use super::rate::Rate;
 use super::store::{ClaimedFrame, Lane, Settlement};
-use super::{Packed, SpoolError};
+use super::{Packed, Payload, SpoolError};
 use crate::metric::{Monotonic, UnixNanos};
 
 /// No claim is larger, whatever its frames say of themselves.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: u64 = 64 << 20;
 
 pub(super) fn register(change: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
     // Trouble is of the agent that has it.
@@ -120,6 +122,14 @@ pub(super) fn insert(change: &Transaction<'_>, frame: &Packed, boot_id: &str) ->
     statement.execute(row).map(|_| ())
 }
 
+/// What some sink has not settled.
+pub(super) fn pending(connection: &Connection) -> rusqlite::Result<Ranges> {
+    let mut statement =
+        connection.prepare_cached("SELECT first, ifnull(last, 9223372036854775807) FROM pending")?;
+    let ranges = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    ranges.collect()
+}
+
 /// The oldest frames of a lane that hold so many samples, each with its origin. Their ages are not known
 /// here.
 pub(super) fn claim(
@@ -140,9 +150,10 @@ pub(super) fn claim(
         "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns, payload, boot_time
          FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
     )?;
+    let mut blocks = Finder::default();
     for (first, skip, last) in ranges {
         let (mut found, mut more) = (Vec::new(), false);
-        let (mut count, mut bytes) = (0_u64, 0_usize);
+        let (mut count, mut bytes) = (0_u64, 0_u64);
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             if count >= samples || bytes >= MOST_BYTES {
@@ -150,10 +161,10 @@ pub(super) fn claim(
                 break;
             }
             let skip = if row.get::<_, i64>(0)? == first { unsigned(skip) } else { 0 };
-            let (frame, origin) = claimed(row, skip)?;
+            let (frame, origin) = claimed(row, skip, |seq, own| blocks.payload(connection, seq, own))?;
             // A frame that claims to have nothing in it is one all the same.
             count = count.saturating_add(frame.samples.saturating_sub(skip).max(1));
-            bytes = bytes.saturating_add(frame.payload.len());
+            bytes = bytes.saturating_add(frame.payload.bytes());
             found.push((frame, origin));
         }
         if !found.is_empty() {
@@ -163,16 +174,20 @@ pub(super) fn claim(
     Ok((Vec::new(), false))
 }
 
-fn claimed(row: &Row<'_>, skip: u64) -> rusqlite::Result<(ClaimedFrame, Origin)> {
-    let last_time = UnixNanos(row.get(2)?);
+fn claimed(
+    row: &Row<'_>,
+    skip: u64,
+    payload: impl FnOnce(i64, Vec<u8>) -> rusqlite::Result<Payload>,
+) -> rusqlite::Result<(ClaimedFrame, Origin)> {
+    let (seq, last_time) = (row.get(0)?, UnixNanos(row.get(2)?));
     let frame = ClaimedFrame {
-        seq: row.get(0)?,
+        seq,
         first_time: UnixNanos(row.get(1)?),
         last_time,
         age: Duration::ZERO,
         samples: unsigned(row.get(3)?),
         skip,
-        payload: row.get(6)?,
+        payload: payload(seq, row.get(6)?)?,
     };
     let boot_time = row.get::<_, Option<i64>>(7)?.map(UnixNanos);
     let monotonic = Monotonic(Duration::from_nanos(unsigned(row.get(5)?)));

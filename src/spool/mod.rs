@@ -3,7 +3,8 @@
 //! **Format.** The rows of a tick are one *frame*, its events another; a frame is one row of table
 //! `frames`, its payload is described in `frame.rs`. Per sink, `pending` holds the ranges of sequence numbers that are not
 //! settled, usually one open range, and `sinks` counts what became of every sample. Tables and
-//! counters: `migrations/0001_spool.sql`.
+//! counters: `migrations/0001_spool.sql`. Frames that wait for minutes become one *block*, a row of table `blocks`
+//! (`block.rs`, `seal.rs`): their own rows stay, without a payload, so that nobody else need know of it.
 //!
 //! **Operation.** One thread owns the connection ([`Spool`] is its handle). A frame is committed
 //! alone; settling a batch moves the range and the counters in one transaction. So at every commit,
@@ -16,6 +17,8 @@
 //! **Recovery.** SQLite's WAL survives a killed process. A file that is damaged all the same is moved
 //! aside with a loud message, a new one begun, and what can be read of the old one taken over. The spool does not know what a metric means.
 
+mod block;
+mod blocks;
 mod clocks;
 mod disk;
 mod error;
@@ -25,6 +28,7 @@ pub mod forget;
 mod frame;
 mod ledger;
 mod opening;
+mod payload;
 mod private;
 mod quarantine;
 mod ranges;
@@ -35,6 +39,7 @@ mod retention;
 mod room;
 mod salvage;
 mod schema;
+mod seal;
 mod status;
 mod store;
 pub mod verify;
@@ -43,9 +48,12 @@ mod worker;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(fuzzing)]
+pub use block::read_block;
 pub use error::SpoolError;
 pub use figures::{Figures, SinkFigures};
 pub use frame::{Frame, Packed, decode, encode};
+pub use payload::{Payload, Reading};
 pub use rejected::DeadLetter;
 pub use status::{SinkStatus, Status};
 pub use store::{Claim, ClaimedFrame, Lane, Position, Settlement, Store};

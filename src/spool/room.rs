@@ -2,19 +2,23 @@
 //! old, and, where room is needed, as much of the rest as it takes. Works within a transaction of the
 //! store and counts what it takes from a sink.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::WhenFull;
+use super::blocks::{Extent, around, leave, tighten};
 use super::clocks::{Clocks, Origin};
-use super::ledger::{origin, unsigned};
+use super::ledger::{self, origin, unsigned};
 use super::ranges::Ranges;
 use super::retention::Plan;
+use super::seal::RULE;
 use crate::metric::Moment;
 
 /// At most so many frames leave in one step, so that a step stays short.
 const STEP: i64 = 512;
 /// The same, where room is made for a frame that comes in.
 const MOST_AT_ONCE: usize = 512;
+/// Writing a block anew takes as long as removing so many frames.
+const FRAMES_OF_A_BLOCK: usize = 100;
 /// Thinning stops at every 65,536th tick.
 const COARSEST: usize = 16;
 /// What a frame takes beside its payload.
@@ -49,7 +53,7 @@ pub(super) fn clear(
         )?
         .execute([])?;
     let plan = facts.plan;
-    let settled = pending(change)?.gaps(i64::MIN, i64::MAX);
+    let settled = ledger::pending(change)?.gaps(i64::MIN, i64::MAX);
     for (first, last) in &settled {
         let is_old = |origin: &Origin, facts: &Situation<'_>| {
             facts.clocks.age(origin, facts.now) > plan.keep_delivered
@@ -70,14 +74,6 @@ pub(super) fn clear(
         }
     }
     if plan.free > 0 { free(change, facts, &settled, thinned) } else { Ok(true) }
-}
-
-/// What some sink has not settled.
-fn pending(change: &Transaction<'_>) -> rusqlite::Result<Ranges> {
-    let mut statement =
-        change.prepare_cached("SELECT first, ifnull(last, 9223372036854775807) FROM pending")?;
-    let ranges = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    ranges.collect()
 }
 
 /// The frames at the beginning of a range that are all to go. Only the beginning is looked at: a backlog
@@ -147,6 +143,11 @@ impl Todo {
     fn is_done(&self) -> bool {
         self.bytes == 0 || self.frames == 0
     }
+
+    fn count(&mut self, bytes: u64, frames: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.frames = self.frames.saturating_sub(frames);
+    }
 }
 
 /// Frames that may go: all of a range, or those whose tick is no multiple of `step`.
@@ -163,47 +164,72 @@ impl Victims<'_> {
         &self,
         change: &Transaction<'_>,
         todo: &mut Todo,
-        mut act: impl FnMut(&Transaction<'_>, i64) -> rusqlite::Result<()>,
+        act: impl Fn(&Transaction<'_>, i64) -> rusqlite::Result<u64>,
     ) -> rusqlite::Result<i64> {
-        let mut found = Vec::new();
         let mut until = self.first.saturating_sub(1);
         let mut passed_over = false;
-        let mut statement = change.prepare_cached(
-            "SELECT seq, length(payload) FROM frames WHERE seq BETWEEN ?1 AND ?2
-             AND (?3 = 1 OR (NOT events AND (tick & (?3 - 1)) <> 0)) ORDER BY seq",
-        )?;
-        let mut rows = statement.query(params![self.first, self.last, self.step])?;
-        while !todo.is_done() {
-            let Some(row) = rows.next()? else { break };
-            let (seq, length): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let mut from = self.first;
+        // A block that loses some of its frames is written once, behind the last of them.
+        let mut begun: Option<Extent> = None;
+        while begun.is_some() || !todo.is_done() {
+            let found = self.next(change, from)?;
+            if let Some(block) = begun.take_if(|block| found.is_none_or(|(seq, _)| seq > block.last)) {
+                todo.count(tighten(change, block, RULE.ticks)?, FRAMES_OF_A_BLOCK);
+                continue;
+            }
+            let Some((seq, is_sealed)) = found else {
+                if !passed_over {
+                    until = newest(change)?.max(until);
+                }
+                break;
+            };
+            from = seq.saturating_add(1);
             if self.leased.contains(seq) {
                 passed_over = true;
                 continue;
             }
-            found.push(seq);
-            todo.bytes = todo.bytes.saturating_sub(unsigned(length).saturating_add(ROW_BYTES));
-            todo.frames = todo.frames.saturating_sub(1);
+            if self.step > 1 && is_sealed && begun.is_none() {
+                begun = around(change, seq)?;
+            }
+            todo.count(act(change, seq)?, 1);
             if !passed_over {
                 until = seq;
             }
         }
-        drop(rows);
-        if !passed_over && !todo.is_done() {
-            until = change.query_row("SELECT ifnull(max(seq), ?1) FROM frames", [until], |row| row.get(0))?;
-        }
-        for seq in found {
-            act(change, seq)?;
-        }
         Ok(until)
+    }
+
+    /// The first of them from a number on, and whether it is sealed.
+    fn next(&self, change: &Transaction<'_>, from: i64) -> rusqlite::Result<Option<(i64, bool)>> {
+        let mut statement = change.prepare_cached(
+            "SELECT seq, length(payload) = 0 FROM frames WHERE seq BETWEEN ?1 AND ?2
+             AND (?3 = 1 OR (NOT events AND (tick & (?3 - 1)) <> 0)) ORDER BY seq LIMIT 1",
+        )?;
+        let found =
+            statement.query_row(params![from, self.last, self.step], |row| Ok((row.get(0)?, row.get(1)?)));
+        found.optional()
     }
 }
 
-fn delete(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<()> {
-    change.prepare_cached("DELETE FROM frames WHERE seq = ?1")?.execute([seq]).map(|_| ())
+fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
+    change.query_row("SELECT ifnull(max(seq), 0) FROM frames", [], |row| row.get(0))
 }
 
-/// Deletes a frame; sinks that had not settled it count its samples in `column`.
-fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite::Result<()> {
+/// Deletes a frame, and its block once that is empty; gives the bytes that are free then.
+fn delete(change: &Transaction<'_>, seq: i64) -> rusqlite::Result<u64> {
+    let length: Option<i64> = change
+        .prepare_cached("DELETE FROM frames WHERE seq = ?1 RETURNING length(payload)")?
+        .query_row([seq], |row| row.get(0))
+        .optional()?;
+    let bytes = match length.map(unsigned) {
+        Some(0) => leave(change, seq)?,
+        length => length.unwrap_or(0),
+    };
+    Ok(bytes.saturating_add(ROW_BYTES))
+}
+
+/// Deletes a frame like [`delete`]; sinks that had not settled it count its samples in `column`.
+fn forget(change: &Transaction<'_>, seq: i64, column: &'static str) -> rusqlite::Result<u64> {
     let count = format!(
         "UPDATE sinks SET {column} = {column} +
            (SELECT samples FROM frames WHERE seq = ?1) - (SELECT iif(first = ?1, skip, 0) FROM pending

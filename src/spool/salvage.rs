@@ -6,18 +6,20 @@
 //! frame: whenever this ends, the books add up. Where the books themselves are lost, every frame that is
 //! saved is pending for every sink: better twice than never.
 
+mod saver;
+
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, Row, Transaction, ffi, params};
+use rusqlite::{Connection, ErrorCode, Row, Transaction, params};
 
-use super::ledger::{signed, unsigned};
-use super::{decode, schema};
+use self::saver::Saver;
+use super::blocks::Finder;
+use super::ledger::unsigned;
+use super::{Payload, Reading, schema};
 use crate::metric::UnixNanos;
 
-/// Bytes of frames in one transaction.
-const STEP: usize = 64 << 10;
 /// No number is larger: what says so is damage.
 const LARGEST: i64 = i64::MAX / 2;
 
@@ -50,6 +52,8 @@ struct Raw {
     monotonic_ns: i64,
     payload: Vec<u8>,
     boot_time: Option<i64>,
+    /// Where it is sealed: first and last frame of the block, and the block.
+    block: Option<(i64, i64, Payload)>,
 }
 
 /// A sink's counters, in the order of [`COUNTERS`], and its ranges: first, skip, last.
@@ -105,7 +109,7 @@ impl Damaged {
         self.copy_boots(&change);
         self.copy_letters(&change);
         change.commit()?;
-        let mut saver = Saver { new, is_short, waiting: Vec::new(), bytes: 0, saved: Saved::default() };
+        let mut saver = Saver::new(new, is_short);
         match self.walk(&mut |frame| saver.take(frame)).and_then(|()| saver.write()) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 saver.saved.stopped = true;
@@ -211,6 +215,7 @@ impl Damaged {
             statement.or_else(|_| self.connection.prepare(&query(&FRAME.replace("boot_time", "NULL"))));
         let Ok(mut statement) = statement else { return Ok(read) };
         let Ok(mut rows) = statement.query([seqs.start(), seqs.end()]) else { return Ok(read) };
+        let (mut blocks, mut reading) = (Finder::default(), Reading::default());
         loop {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
@@ -226,10 +231,12 @@ impl Damaged {
             }
             let (first, _) = *read.span.get_or_insert((seq, seq));
             read.span = Some((first, seq));
-            if let Ok(frame) = raw(row)
-                && frame.is_sound()
-            {
-                take(frame)?;
+            let Ok(mut frame) = raw(row) else { continue };
+            match frame.find(&self.connection, &mut blocks, &mut reading) {
+                Ok(()) => take(frame)?,
+                Err(reason) => {
+                    tracing::error!(frame = seq, reason, "a frame of the damaged spool cannot be read");
+                }
             }
         }
         Ok(read)
@@ -261,13 +268,26 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         monotonic_ns: row.get(7)?,
         payload: row.get(8)?,
         boot_time: row.get(9)?,
+        block: None,
     })
 }
 
 impl Raw {
-    fn is_sound(&self) -> bool {
-        let rows = decode(&self.payload, UnixNanos(self.first_time));
-        rows.is_ok_and(|rows| rows.len() as u64 == unsigned(self.samples))
+    /// Finds its rows, wherever they are, and whether they can be read.
+    fn find(&mut self, from: &Connection, blocks: &mut Finder, reading: &mut Reading) -> Result<(), String> {
+        let payload = blocks.payload(from, self.seq, std::mem::take(&mut self.payload));
+        let payload = payload.map_err(|error| error.to_string())?;
+        let rows = reading.read(self.seq, UnixNanos(self.first_time), &payload)?;
+        if rows.len() as u64 != unsigned(self.samples) {
+            return Err(format!("it has {} rows and claims {}", rows.len(), self.samples));
+        }
+        match payload {
+            Payload::Own(bytes) => self.payload = bytes,
+            sealed @ Payload::Sealed { .. } => {
+                self.block = blocks.held().map(|(first, last)| (first, last, sealed));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -315,71 +335,6 @@ fn apart(ranges: &[(i64, i64, Option<i64>)], newest: i64) -> Vec<(i64, i64, i64)
         }
     }
     apart
-}
-
-/// Writes frames into the new spool.
-struct Saver<'a> {
-    new: &'a mut Connection,
-    is_short: &'a dyn Fn() -> bool,
-    waiting: Vec<Raw>,
-    bytes: usize,
-
-    saved: Saved,
-}
-
-impl Saver<'_> {
-    fn take(&mut self, frame: Raw) -> rusqlite::Result<()> {
-        self.bytes = self.bytes.saturating_add(frame.payload.len());
-        self.waiting.push(frame);
-        if self.bytes >= STEP { self.write() } else { Ok(()) }
-    }
-
-    fn write(&mut self) -> rusqlite::Result<()> {
-        if (self.is_short)() {
-            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None));
-        }
-        self.bytes = 0;
-        let change = self.new.transaction()?;
-        for frame in self.waiting.drain(..) {
-            if insert(&change, &frame)? {
-                count(&change, &frame)?;
-                self.saved.frames = self.saved.frames.saturating_add(1);
-                self.saved.samples = self.saved.samples.saturating_add(unsigned(frame.samples));
-            }
-        }
-        // Where the books were lost, what is saved counts as collected now.
-        change
-            .execute("UPDATE sinks SET collected = collected - dropped, dropped = 0 WHERE dropped < 0", [])?;
-        change.commit()
-    }
-}
-
-/// False if a frame of that number is there already.
-fn insert(change: &Transaction<'_>, frame: &Raw) -> rusqlite::Result<bool> {
-    let insert =
-        format!("INSERT OR IGNORE INTO frames ({FRAME}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
-    let inserted = change.prepare_cached(&insert)?.execute(params![
-        frame.seq,
-        frame.tick,
-        frame.first_time,
-        frame.last_time,
-        frame.samples,
-        frame.events,
-        frame.boot_id,
-        frame.monotonic_ns,
-        frame.payload,
-        frame.boot_time
-    ])?;
-    Ok(inserted > 0)
-}
-
-/// A frame is pending again: it is not dropped.
-fn count(change: &Transaction<'_>, frame: &Raw) -> rusqlite::Result<()> {
-    const COUNT: &str =
-        "UPDATE sinks SET dropped = dropped - (?2 - (SELECT iif(first = ?1, skip, 0) FROM pending
-            WHERE sink = id AND first <= ?1 AND ?1 <= ifnull(last, ?1)))
-         WHERE id IN (SELECT sink FROM pending WHERE first <= ?1 AND ?1 <= ifnull(last, ?1))";
-    change.prepare_cached(COUNT)?.execute([frame.seq, signed(unsigned(frame.samples))]).map(|_| ())
 }
 
 #[cfg(test)]

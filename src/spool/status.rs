@@ -54,7 +54,7 @@ pub struct SinkStatus {
     pub identity_holds: bool,
     /// Frames that wait.
     pub pending_frames: u64,
-    /// Their bytes.
+    /// Their bytes, whole blocks where they are sealed.
     pub pending_bytes: u64,
     /// Time of the oldest row that waits, unix ns.
     pub oldest_pending: Option<i64>,
@@ -155,12 +155,20 @@ fn drained_in(sink: &SinkStatus, collected_per_second: f64) -> Option<f64> {
 fn with_pending(connection: &Connection, id: i64, mut sink: SinkStatus) -> rusqlite::Result<SinkStatus> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*), ifnull(sum(samples - iif(seq = first, skip, 0)), 0), ifnull(sum(length(payload)), 0),
-                min(first_time)
+                min(first_time),
+                (SELECT ifnull(sum(length(blocks.payload)), 0) FROM blocks WHERE EXISTS
+                   (SELECT 1 FROM pending WHERE sink = ?1 AND pending.first <= blocks.last
+                    AND ifnull(pending.last, blocks.last) >= blocks.first))
          FROM pending JOIN frames ON seq >= first AND seq <= ifnull(last, seq) WHERE sink = ?1",
     )?;
-    (sink.pending_frames, sink.pending, sink.pending_bytes, sink.oldest_pending) = statement
-        .query_row(params![id], |row| {
-            Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), unsigned(row.get(2)?), row.get(3)?))
+    (sink.pending_frames, sink.pending, sink.pending_bytes, sink.oldest_pending) =
+        statement.query_row(params![id], |row| {
+            Ok((
+                unsigned(row.get(0)?),
+                unsigned(row.get(1)?),
+                unsigned(row.get(2)?).saturating_add(unsigned(row.get(4)?)),
+                row.get(3)?,
+            ))
         })?;
     let settled = [sink.filtered, sink.delivered, sink.rejected, sink.expired, sink.thinned, sink.dropped];
     sink.identity_holds = sink.collected == sum(&settled).saturating_add(sink.pending);

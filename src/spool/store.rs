@@ -12,9 +12,10 @@ use super::disk::Room;
 use super::room::{self, NOT_THINNED, Thinned};
 use super::salvage::{Damaged, Saved};
 use super::{
-    Config, DeadLetter, Figures, Packed, SpoolError, figures, ledger, rejected, retention, schema, status,
+    Config, DeadLetter, Figures, Packed, Payload, Reading, SpoolError, blocks, figures, ledger, rejected,
+    retention, schema, seal, status,
 };
-use crate::metric::{Moment, UnixNanos};
+use crate::metric::{Moment, Sample, UnixNanos};
 
 /// A place between two samples: before sample `offset` of frame `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +31,7 @@ pub struct Position {
 pub struct ClaimedFrame {
     /// Its sequence number.
     pub seq: i64,
-    /// For [`super::decode`].
+    /// Time of its oldest row.
     pub first_time: UnixNanos,
     /// Time of its newest row.
     pub last_time: UnixNanos,
@@ -41,7 +42,14 @@ pub struct ClaimedFrame {
     /// How many of them are settled already.
     pub skip: u64,
     /// Its rows.
-    pub payload: Vec<u8>,
+    pub payload: Payload,
+}
+
+impl ClaimedFrame {
+    /// Its rows; the error says what is odd. [`Reading`] does it for many.
+    pub fn read(&self) -> Result<Vec<Sample>, String> {
+        Reading::default().read(self.seq, self.first_time, &self.payload)
+    }
 }
 
 /// Which part of what a sink has not settled.
@@ -65,7 +73,7 @@ pub struct Claim {
 impl Claim {
     /// Bytes of its frames, compressed as the spool has them.
     pub fn bytes(&self) -> u64 {
-        self.frames.iter().map(|frame| frame.payload.len() as u64).sum()
+        self.frames.iter().map(|frame| frame.payload.bytes()).sum()
     }
 }
 
@@ -93,7 +101,7 @@ impl Settlement {
 }
 
 /// Free pages that are left in the file: the next frames need them.
-const FEW_PAGES: i64 = 64;
+const FEW_PAGES: u64 = 128;
 
 /// The open spool.
 #[derive(Debug)]
@@ -104,6 +112,11 @@ pub struct Store {
     /// Frames that a sink is working on right now: they are not thrown out under its hands.
     leases: HashMap<String, (i64, i64)>,
     thinned: Thinned,
+    rule: seal::Rule,
+    /// No frame before this one is still to be sealed.
+    unsealed: i64,
+    /// Pages that the last block left free: the frames until the next one need them.
+    spare: u64,
 }
 
 impl Store {
@@ -112,7 +125,17 @@ impl Store {
         let connection = schema::open(&config.path, config.durability)?;
         let failed = |source| SpoolError::Sqlite { path: config.path.clone(), source };
         let clocks = Clocks::read(&connection, boot_id).map_err(failed)?;
-        Ok(Self { connection, config, clocks, leases: HashMap::new(), thinned: NOT_THINNED })
+        let unsealed = blocks::newest(&connection).map_err(failed)?.saturating_add(1);
+        Ok(Self {
+            connection,
+            config,
+            clocks,
+            leases: HashMap::new(),
+            thinned: NOT_THINNED,
+            rule: seal::RULE,
+            unsealed,
+            spare: 0,
+        })
     }
 
     /// Opens a new file that goes on where a damaged one ended, and saves into it what can be read of that.
@@ -135,6 +158,7 @@ impl Store {
         let is_short = || Room::beside(&path).is_some_and(Room::is_short);
         let saved = damaged.map(|damaged| damaged.save_into(&mut store.connection, &is_short)).transpose();
         let saved = saved.map_err(&failed)?.unwrap_or_default();
+        store.unsealed = blocks::newest(&store.connection).map_err(&failed)?.saturating_add(1);
         store.clocks = Clocks::read(&store.connection, store.clocks.boot_id().to_owned()).map_err(&failed)?;
         if let Some(before) = before {
             store.clocks.keep_on(before, &store.connection).map_err(failed)?;
@@ -207,6 +231,29 @@ impl Store {
             tracing::debug!(%error, "the spool's file cannot be made smaller now");
         }
         Ok(())
+    }
+
+    /// Makes one block of the oldest frames that have waited for long, if there are enough of them: a short
+    /// piece of work, to be done between others. Tells whether it made one.
+    pub fn seal(&mut self, now: Moment) -> Result<bool, SpoolError> {
+        let failed = self.sqlite();
+        let pending = ledger::pending(&self.connection).map_err(&failed)?;
+        let run = seal::next(&self.connection, self.rule, &pending, self.unsealed, &self.clocks, now);
+        let run = run.map_err(&failed)?;
+        self.unsealed = run.from;
+        let Some(last) = run.seqs.last() else { return Ok(false) };
+        let block = seal::seal(&self.connection, &run.seqs).map_err(&failed)?;
+        let before = self.pragma("freelist_count").map_err(&failed)?;
+        if let Some((seqs, block)) = &block {
+            let change = self.connection.transaction().map_err(&failed)?;
+            blocks::insert(&change, seqs, block).map_err(&failed)?;
+            change.commit().map_err(&failed)?;
+        } else {
+            tracing::warn!(up_to = last, "frames that wait cannot be sealed; they stay as they are");
+        }
+        self.unsealed = last.saturating_add(1);
+        self.spare = self.pragma("freelist_count").map_err(failed)?.saturating_sub(before);
+        Ok(block.is_some())
     }
 
     /// Counts samples that were collected but never reached the file.
@@ -352,14 +399,15 @@ impl Store {
 
     /// Gives free pages back to the filesystem, some at a time.
     fn shrink(&self, used: u64, disk_is_short: bool) -> rusqlite::Result<()> {
-        let free: i64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        let surplus = self.pragma("freelist_count")?.saturating_sub(self.spare);
         // Near the limit the next frames need them at once, and what somebody else takes of a full disk does
         // not come back.
-        if free < FEW_PAGES || used > self.config.max_size / 8 * 7 || disk_is_short {
+        if surplus < FEW_PAGES || used > self.config.max_size / 8 * 7 || disk_is_short {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.
-        let mut statement = self.connection.prepare_cached("PRAGMA incremental_vacuum(512)")?;
+        let pages = surplus.min(1024);
+        let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
         Ok(())

@@ -200,13 +200,13 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, commands: &Receiver<Command>) {
+        let mut may_seal = false;
         loop {
-            let command =
-                if self.failing { commands.recv_timeout(RETRY) } else { commands.recv().map_err(Into::into) };
-            match command {
+            match self.next(commands, &mut may_seal) {
                 Ok(Command::Append(frame)) => {
                     self.waiting.push_back(frame);
                     self.keep();
+                    may_seal = true;
                 }
                 Ok(Command::Claim { sink, lane, samples, reply }) => {
                     let answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
@@ -278,6 +278,28 @@ impl Worker {
                 self.failing = true;
             }
         }
+    }
+
+    /// Waits for the next command; while none is there, at most one block is made for each frame kept.
+    fn next(
+        &mut self,
+        commands: &Receiver<Command>,
+        may_seal: &mut bool,
+    ) -> Result<Command, RecvTimeoutError> {
+        if self.failing {
+            return commands.recv_timeout(RETRY);
+        }
+        if *may_seal {
+            if let Ok(command) = commands.try_recv() {
+                return Ok(command);
+            }
+            *may_seal = false;
+            if let Err(error) = self.with_store(Store::seal) {
+                // The frames stay as they are; what is wrong shows when the next one is to be kept.
+                tracing::debug!(%error, "old frames cannot be sealed now");
+            }
+        }
+        commands.recv().map_err(Into::into)
     }
 
     /// Runs one operation; on damage the file is replaced, and the error given on.

@@ -40,7 +40,7 @@ fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
         age,
         samples: samples.len() as u64,
         skip,
-        payload: encode(&samples),
+        payload: encode(&samples).into(),
     }
 }
 
@@ -66,7 +66,7 @@ fn what_lies_before_the_next_unsent_row_is_passed() {
 #[test]
 fn a_damaged_frame_costs_its_own_rows_only() {
     let mut damaged = frame(2, 1, "mmm");
-    damaged.payload.truncate(8);
+    damaged.payload = vec![1; 8].into();
     let mut lying = frame(3, 0, "mm");
     lying.samples = 5;
     let load = load(vec![frame(1, 0, "m"), damaged, lying, frame(4, 0, "m")]);

@@ -12,7 +12,7 @@ use crate::spool::{
 
 const FRAMES: u64 = 300;
 const ROWS: u64 = 20;
-const PAGE: usize = 8192;
+const PAGE: usize = 4096;
 
 fn config(path: &Path) -> Config {
     Config {
@@ -53,6 +53,13 @@ fn filled(path: &Path) {
     let end = Position { seq: 100, offset: 5 };
     let done = Settlement { end, filtered: 5, delivered: 99 * ROWS, rejected: 0, expired: 0, unsent: false };
     store.settle("a", done, &[], now.wall).unwrap();
+}
+
+/// The same, most of it in blocks.
+fn sealed(path: &Path) {
+    filled(path);
+    let mut store = Store::open(config(path), "another boot".into()).unwrap();
+    while store.seal(Moment::default()).unwrap() {}
 }
 
 fn salvage(damaged: &Path, new: &Path) -> (Store, Saved) {
@@ -117,6 +124,59 @@ fn a_damaged_page_costs_the_frames_on_it_and_the_books_add_up() {
     assert!(pages > 30, "{pages} pages");
     // Without the root of the table nothing of it is found.
     assert!(much_lost.len() <= 1, "{much_lost:?}");
+}
+
+#[test]
+fn sealed_frames_are_saved_with_their_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    sealed(&old);
+    let before = sinks(&old);
+    let count = |path: &Path| {
+        let file = rusqlite::Connection::open(path).unwrap();
+        file.query_row("SELECT count(*) || ' ' || sum(frames) FROM blocks", [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    assert_eq!(count(&old), "18 288");
+    let (mut store, saved) = salvage(&old, &new);
+    assert_eq!(saved, Saved { frames: FRAMES, samples: FRAMES * ROWS, stopped: false });
+    assert_eq!(count(&new), count(&old));
+    for (before, after) in before.iter().zip(&sinks(&new)) {
+        assert_eq!((before.pending, before.delivered), (after.pending, after.delivered));
+    }
+    let claim = store.claim("b", Lane::Backlog, u64::MAX, Moment::default()).unwrap();
+    assert_eq!(claim.frames.len(), 300);
+    assert!(claim.frames.iter().all(|frame| frame.read().unwrap().len() as u64 == ROWS));
+    // What comes later is sealed behind them.
+    for second in FRAMES + 1..FRAMES + 17 {
+        let (frame, read) = frame(second);
+        store.append(&frame, read).unwrap();
+    }
+    assert!(!store.seal(Moment::default()).unwrap());
+}
+
+#[test]
+fn a_damaged_page_costs_a_block_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
+    sealed(&old);
+    let mut whole = Vec::new();
+    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
+    let pages = whole.len() / PAGE;
+    let mut much_lost = Vec::new();
+    for page in 1..pages {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
+        std::fs::write(&cut, bytes).unwrap();
+        let (mut store, saved) = salvage(&cut, &folder.path().join(format!("new-{page}")));
+        let claim = store.claim("b", Lane::Backlog, u64::MAX, Moment::default()).unwrap();
+        assert!(claim.frames.iter().all(|frame| frame.read().is_ok()), "page {page}");
+        if saved.frames < FRAMES - 16 {
+            much_lost.push((page, saved.frames));
+        }
+    }
+    // Without a root, and without the page that has the rows of many sealed frames.
+    assert!(pages > 30 && much_lost.len() <= 5, "{pages} pages, {much_lost:?}");
 }
 
 #[test]

@@ -4,12 +4,13 @@ mod again;
 mod clock;
 mod model;
 mod room;
+mod seal;
 
 use std::time::Duration;
 
 use super::{Position, Settlement, Store};
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
-use crate::spool::{Config, Durability, Frame, Lane, Packed, SinkStatus, Status, WhenFull, decode};
+use crate::spool::{Config, Durability, Frame, Lane, Packed, SinkStatus, Status, WhenFull};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -109,7 +110,7 @@ fn a_claim_gives_the_oldest_frames_until_they_hold_enough() {
     assert_eq!(bench.claimed("a", 11), [(1, 0, 10), (2, 0, 10)]);
     let claim = bench.store.claim("a", Lane::Live, 1000, bench.now).unwrap();
     assert!(!claim.more);
-    let rows = decode(&claim.frames[1].payload, claim.frames[1].first_time).unwrap();
+    let rows = claim.frames[1].read().unwrap();
     assert_eq!(rows.len(), 10);
     assert_eq!(rows[0].time, seconds(2));
 }

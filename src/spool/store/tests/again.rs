@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{bench, frame, seconds};
 use crate::spool::store::{Position, Settlement};
-use crate::spool::{DeadLetter, Lane, SpoolError, decode, rejected, replay};
+use crate::spool::{DeadLetter, Lane, SpoolError, rejected, replay};
 
 #[test]
 fn rejected_rows_are_kept_with_their_reason_until_they_are_purged() {
@@ -46,7 +46,7 @@ fn rejected_rows_that_are_requeued_are_sent_to_their_sink_alone() {
     assert_eq!(rejected::requeue(&path, Some("a")).unwrap(), 2);
     assert_eq!(rejected::requeue(&path, None).unwrap(), 0);
     let claim = bench.store.claim("a", Lane::Backlog, 100, bench.now).unwrap();
-    let rows = decode(&claim.frames[0].payload, claim.frames[0].first_time).unwrap();
+    let rows = claim.frames[0].read().unwrap();
     assert_eq!(rows, letters[1..].iter().map(|letter| letter.sample.clone()).collect::<Vec<_>>());
     let (a, b) = (bench.status("a"), bench.status("b"));
     assert_eq!((a.delivered, a.rejected, a.pending, b.pending), (1, 0, 2, 3));

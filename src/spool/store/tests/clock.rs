@@ -3,7 +3,7 @@
 use super::{Bench, bench, config, frame, moment, seconds};
 use crate::metric::{Moment, UnixNanos};
 use crate::spool::store::Store;
-use crate::spool::{Frame, Lane, Position, Settlement, decode, replay};
+use crate::spool::{Frame, Lane, Position, Settlement, replay};
 
 const YEARS: i64 = 1_700_000_000;
 
@@ -24,7 +24,7 @@ fn times(bench: &mut Bench, sink: &str, now: Moment) -> Vec<i64> {
     let mut times = Vec::new();
     for lane in [Lane::Backlog, Lane::Live] {
         for frame in bench.store.claim(sink, lane, u64::MAX, now).unwrap().frames {
-            let rows = decode(&frame.payload, frame.first_time).unwrap();
+            let rows = frame.read().unwrap();
             times.extend(rows.iter().map(|sample| sample.time.0 / 1_000_000_000));
             assert_eq!(frame.last_time, rows.iter().map(|sample| sample.time).max().unwrap());
         }

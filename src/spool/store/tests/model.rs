@@ -11,10 +11,11 @@ use proptest::test_runner::Config as Cases;
 
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos, Value};
 use crate::spool::export::{Selection, export};
+use crate::spool::seal::Rule;
 use crate::spool::store::{ClaimedFrame, Store};
 use crate::spool::{
-    Config, DeadLetter, Durability, Frame, Lane, Packed, Position, Settlement, Status, WhenFull, decode,
-    rejected, replay, verify,
+    Config, DeadLetter, Durability, Frame, Lane, Packed, Position, Settlement, Status, WhenFull, rejected,
+    replay, verify,
 };
 
 const SINKS: [&str; 3] = ["a", "b", "c"];
@@ -57,6 +58,7 @@ enum Step {
     },
     Crash,
     Reboot,
+    Seal,
     DiskFull,
     DiskWell,
     ClockSet {
@@ -77,6 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (sink(), 0..900_i64, 0..900_i64).prop_map(|(sink, from, to)| Step::Replay { sink, from, to }),
         1 => sink().prop_map(|sink| Step::Requeue { sink }),
         1 => any::<[bool; 3]>().prop_map(|present| Step::Register { present }),
+        4 => Just(Step::Seal),
         1 => Just(Step::Crash),
         1 => Just(Step::Reboot),
         1 => Just(Step::DiskFull),
@@ -133,11 +136,18 @@ fn config(path: PathBuf, when_full: WhenFull) -> Config {
     }
 }
 
+/// Small blocks, soon.
+fn open(config: Config, boot_id: String) -> Store {
+    let mut store = Store::open(config, boot_id).unwrap();
+    store.rule = Rule { after: Duration::from_secs(30), ticks: 3, samples: 30 };
+    store
+}
+
 impl World {
     fn new(when_full: WhenFull) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("spool-0.db");
-        let store = Store::open(config(path.clone(), when_full), "boot 0".into()).unwrap();
+        let store = open(config(path.clone(), when_full), "boot 0".into());
         let sinks = SINKS.map(|name| (name, SinkModel::default())).into();
         let now = Moment { wall: UnixNanos(1_700_000_000 * SECOND), monotonic: Monotonic::default() };
         let (frames, read, handed) = Default::default();
@@ -190,6 +200,7 @@ impl World {
             Step::Replay { sink, from, to } => self.replay(SINKS[sink], from, to),
             Step::Requeue { sink } => self.requeue(SINKS[sink]),
             Step::Register { present } => self.register(present),
+            Step::Seal => self.seal(),
             Step::Crash => self.crash(false),
             Step::Reboot => self.crash(true),
             Step::DiskFull => self.fill_disk(),
@@ -273,7 +284,7 @@ impl World {
             return;
         }
         // A frame is corrected as a whole or not at all, rows that are settled already included.
-        for sample in decode(&frame.payload, frame.first_time).unwrap() {
+        for sample in frame.read().unwrap() {
             let number = number(&sample);
             if let Some(before) = self.handed.insert(number, sample.time) {
                 assert_eq!(before, sample.time, "row {number} changed its time");
@@ -375,13 +386,18 @@ impl World {
             self.boot_id = format!("boot {}", self.files);
         }
         let config = config(copy.clone(), self.when_full);
-        self.store = Store::open(config, self.boot_id.clone()).unwrap();
+        self.store = open(config, self.boot_id.clone());
         self.path = copy;
         self.disk_full = false;
         self.handed.clear();
         self.sinks.values_mut().for_each(|sink| sink.claim.clear());
         self.register([true, true, self.sinks["c"].active]);
         self.count_lost();
+    }
+
+    fn seal(&mut self) {
+        let done = self.store.seal(self.now);
+        assert!(done.is_ok() || self.disk_full, "{done:?}");
     }
 
     fn fill_disk(&mut self) {

@@ -1,0 +1,372 @@
+//! Frames that have waited for long, many as one block: what stays the same is written once, and of the
+//! rest how it changed from one frame to the next.
+//!
+//! A block is one byte of format (2), four bytes of length before compression (little endian), then a zstd
+//! stream, with a checksum of its content, of four bytes of length, the tables as MessagePack, and the streams:
+//!
+//! ```text
+//! [ strings, shapes, series, lines, frames, lengths ]
+//!   strings, shapes, series   as in `frame.rs`
+//!   lines    [shape, series]                   a row of each frame that has it
+//!   frames   [sequence number, rows]
+//!   lengths  of the streams behind it: order, times, gaps, widths, floats, and a plane for each byte of a number
+//! ```
+//!
+//! Frame after frame, row after row: *order* tells how far the row's line lies from the one that followed
+//! the last time, *times* how much later it is than the row before; then its values. *gaps* counts the
+//! values that are what they were in their line's last row. The others are a float, of which *floats* has
+//! the eight bytes, or a number (texts and truths too) of which the difference is written: *widths* has how
+//! many bytes it takes, each plane one of them, the lowest first. Equal things stand together that way: it
+//! takes a third of the bytes of the same frames one after the other. Differences wrap, so any value will do.
+//!
+//! Frames are read in order with one frame's values in memory, however many there are in the block.
+
+mod writer;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::writer::Writer;
+use super::frame::{Cell, Content, Shape, TYPES, all, tags, unpack, value};
+use crate::metric::{Fields, Finite, Sample, Tags, Text, Type, UnixNanos, Value};
+
+const FORMAT: u8 = 2;
+/// No block has more columns, which are held in memory while it is read.
+const MOST_COLUMNS: usize = 1 << 24;
+
+#[derive(Serialize, Deserialize)]
+struct Tables<'a> {
+    #[serde(borrow)]
+    strings: Vec<&'a str>,
+    shapes: Vec<Shape>,
+    series: Vec<Vec<u32>>,
+    lines: Vec<(u32, u32)>,
+    frames: Vec<(i64, u32)>,
+    lengths: Vec<u32>,
+}
+
+/// The streams, as they are written or as what of them is still to be read.
+#[derive(Clone, Default)]
+struct Streams<T> {
+    order: T,
+    times: T,
+    gaps: T,
+    widths: T,
+    floats: T,
+    planes: [T; 8],
+}
+
+impl<T> Streams<T> {
+    fn all(&mut self) -> impl Iterator<Item = &mut T> {
+        let Self { order, times, gaps, widths, floats, planes } = self;
+        [order, times, gaps, widths, floats].into_iter().chain(planes)
+    }
+}
+
+/// A block that is being read.
+pub(super) struct Block {
+    inside: Inside,
+    place: Place,
+}
+
+/// What is in it.
+struct Inside {
+    plain: Vec<u8>,
+    texts: Vec<Text>,
+    shapes: Vec<(Text, Vec<(Text, Type)>)>,
+    series: Vec<Tags>,
+    lines: Vec<Line>,
+    frames: Vec<(i64, u32)>,
+    streams: Streams<Range<usize>>,
+}
+
+struct Line {
+    shape: usize,
+    series: usize,
+    /// Where its values begin.
+    start: usize,
+}
+
+/// How far a block was read.
+struct Place {
+    /// Frames.
+    frames: usize,
+    streams: Streams<Range<usize>>,
+    /// Values before the next change, if that is known.
+    gap: Option<u64>,
+    followers: Vec<u32>,
+    values: Vec<u64>,
+}
+
+impl Block {
+    /// Opens a block; the error says what is odd.
+    pub(super) fn open(bytes: &[u8]) -> Result<Self, String> {
+        Self::of(unpack(FORMAT, bytes)?)
+    }
+
+    fn of(plain: Vec<u8>) -> Result<Self, String> {
+        let (length, behind) = plain.split_first_chunk::<4>().ok_or("it has no tables")?;
+        let tables = behind.get(..u32::from_le_bytes(*length) as usize).ok_or("it has not all its tables")?;
+        let written: Tables<'_> =
+            rmp_serde::from_slice(tables).map_err(|error| format!("MessagePack: {error}"))?;
+        let begin = tables.len().saturating_add(4);
+        let streams = streams(&written.lengths, begin, plain.len());
+        let streams = streams.ok_or("its streams are not as long as it says")?;
+        let (texts, shapes, series, lines) = written.resolve().ok_or("its tables do not fit each other")?;
+        let frames = written.frames;
+        let inside = Inside { plain, texts, shapes, series, lines, frames, streams };
+        let place = inside.beginning().ok_or("its rows are too long")?;
+        Ok(Self { inside, place })
+    }
+
+    /// The numbers of its frames.
+    pub(super) fn frames(&self) -> impl Iterator<Item = i64> {
+        self.inside.frames.iter().map(|(seq, _)| *seq)
+    }
+
+    /// The rows of one of its frames. In order that is cheap; back again it begins anew.
+    pub(super) fn read(&mut self, seq: i64, first: UnixNanos) -> Result<Vec<Sample>, String> {
+        let mut samples = Vec::new();
+        self.visit(seq, |inside, line, offset, bits| {
+            let (measurement, columns) = inside.shapes.get(line.shape)?;
+            let field = |((name, kind), bits): (&(Text, Type), &u64)| {
+                Some((name.clone(), value_of(*kind, *bits, &inside.texts)?))
+            };
+            samples.push(Sample {
+                measurement: measurement.clone(),
+                tags: inside.series.get(line.series)?.clone(),
+                fields: all(columns.iter().zip(bits).map(field))?.into_iter().collect::<Fields>(),
+                time: UnixNanos(first.0.wrapping_add(offset)),
+            });
+            Some(())
+        })?;
+        Ok(samples)
+    }
+
+    /// Whether one of its frames is this one.
+    pub(super) fn holds(&mut self, seq: i64, content: &Content<'_>) -> bool {
+        let mut rows = content.rows.iter();
+        let visited = self.visit(seq, |inside, line, offset, bits| {
+            let (shape, series, own_offset, cells) = rows.next()?;
+            let is_same = *own_offset == offset
+                && inside.has_tags(line, content, *series)?
+                && inside.has_values(line, bits, content, *shape, cells)?;
+            is_same.then_some(())
+        });
+        visited.is_ok() && rows.next().is_none()
+    }
+
+    /// Shows the rows of a frame: line, time, values.
+    fn visit(
+        &mut self,
+        seq: i64,
+        each: impl FnMut(&Inside, &Line, i64, &[u64]) -> Option<()>,
+    ) -> Result<(), String> {
+        let at = self.inside.frames.binary_search_by_key(&seq, |(seq, _)| *seq);
+        let at = at.map_err(|_| "its block does not have it".to_owned())?;
+        let unfit = || "its rows do not fit its tables".to_owned();
+        if at < self.place.frames {
+            self.place = self.inside.beginning().ok_or_else(unfit)?;
+        }
+        while self.place.frames < at {
+            self.step(|_, _, _, _| Some(())).ok_or_else(unfit)?;
+        }
+        self.step(each).ok_or_else(unfit)
+    }
+
+    /// Reads the next frame.
+    fn step(&mut self, mut each: impl FnMut(&Inside, &Line, i64, &[u64]) -> Option<()>) -> Option<()> {
+        let inside = &self.inside;
+        let Place { frames, streams, gap, followers, values } = &mut self.place;
+        // Should it not come to the end, the next reading begins anew.
+        let frame = std::mem::replace(frames, usize::MAX);
+        let (_, rows) = inside.frames.get(frame)?;
+        let (mut before, mut offset) = (0, 0_i64);
+        for _ in 0..*rows {
+            let follower = followers.get_mut(before)?;
+            let by = read_signed(&inside.plain, &mut streams.order)?;
+            *follower = u32::try_from(i64::from(*follower).checked_add(by)?).ok()?;
+            let line = inside.lines.get(*follower as usize)?;
+            before = (*follower as usize).checked_add(1)?;
+            offset = offset.wrapping_add(read_signed(&inside.plain, &mut streams.times)?);
+            let (_, columns) = inside.shapes.get(line.shape)?;
+            let values = values.get_mut(line.start..line.start.checked_add(columns.len())?)?;
+            for ((_, kind), value) in columns.iter().zip(&mut *values) {
+                read_value(&inside.plain, streams, gap, *kind, value)?;
+            }
+            each(inside, line, offset, values)?;
+        }
+        *frames = frame.checked_add(1)?;
+        Some(())
+    }
+}
+
+type Resolved = (Vec<Text>, Vec<(Text, Vec<(Text, Type)>)>, Vec<Tags>, Vec<Line>);
+
+impl Tables<'_> {
+    fn resolve(&self) -> Option<Resolved> {
+        let texts: Vec<Text> = self.strings.iter().map(|text| Text::from(Arc::from(*text))).collect();
+        let text = |at: u32| texts.get(at as usize).cloned();
+        let kind = |code: u8| TYPES.iter().find(|(_, own)| *own == code).map(|(kind, _)| *kind);
+        let shape = |(measurement, columns): &Shape| {
+            let column = |(name, code): &(u32, u8)| Some((text(*name)?, kind(*code)?));
+            Some((text(*measurement)?, all(columns.iter().map(column))?))
+        };
+        let shapes = all(self.shapes.iter().map(shape))?;
+        let series = all(self.series.iter().map(|numbers| tags(numbers, &texts)))?;
+        let mut start = 0_usize;
+        let line = |(shape, series): &(u32, u32)| {
+            let line = Line { shape: *shape as usize, series: *series as usize, start };
+            let (_, columns) = self.shapes.get(line.shape)?;
+            start = start.checked_add(columns.len())?;
+            Some(line)
+        };
+        let lines = all(self.lines.iter().map(line))?;
+        Some((texts, shapes, series, lines))
+    }
+}
+
+impl Inside {
+    fn has_tags(&self, line: &Line, content: &Content<'_>, series: u32) -> Option<bool> {
+        let tags = self.series.get(line.series)?.iter().flat_map(|(key, value)| [key, value]);
+        let others = content.series.get(series as usize)?.iter().map(|at| content.text(*at));
+        Some(others.eq(tags.map(|text| Some(text.as_str()))))
+    }
+
+    fn has_values(
+        &self,
+        line: &Line,
+        bits: &[u64],
+        content: &Content<'_>,
+        shape: u32,
+        cells: &[Cell],
+    ) -> Option<bool> {
+        let (measurement, columns) = self.shapes.get(line.shape)?;
+        let (other_measurement, other_columns) = content.shapes.get(shape as usize)?;
+        let text = |at| content.text(at).map(|text| Text::from(text.to_owned()));
+        for (((name, kind), bits), ((other_name, code), cell)) in
+            columns.iter().zip(bits).zip(other_columns.iter().zip(cells))
+        {
+            let is_named = content.text(*other_name)? == name.as_str() && TYPES.contains(&(*kind, *code));
+            if !is_named || value(*code, *cell, &text)? != value_of(*kind, *bits, &self.texts)? {
+                return Some(false);
+            }
+        }
+        let is_named = content.text(*other_measurement)? == measurement.as_str();
+        Some(is_named && [other_columns.len(), cells.len()] == [columns.len(); 2])
+    }
+
+    fn beginning(&self) -> Option<Place> {
+        let end = |line: &Line| Some(line.start.saturating_add(self.shapes.get(line.shape)?.1.len()));
+        let columns = self.lines.last().map_or(Some(0), end).filter(|columns| *columns <= MOST_COLUMNS)?;
+        let followers = (0..=u32::try_from(self.lines.len()).ok()?).collect();
+        let streams = self.streams.clone();
+        Some(Place { frames: 0, streams, gap: None, followers, values: vec![0; columns] })
+    }
+}
+
+/// Where the streams are.
+fn streams(lengths: &[u32], begin: usize, end: usize) -> Option<Streams<Range<usize>>> {
+    let mut streams: Streams<Range<usize>> = Streams::default();
+    let (mut at, mut lengths) = (begin, lengths.iter());
+    for stream in streams.all() {
+        let start = at;
+        at = at.checked_add(*lengths.next()? as usize)?;
+        *stream = start..at;
+    }
+    (at == end && lengths.next().is_none()).then_some(streams)
+}
+
+fn value_of(kind: Type, bits: u64, texts: &[Text]) -> Option<Value> {
+    match kind {
+        Type::I64 => Some(Value::I64(bits.cast_signed())),
+        Type::U64 => Some(Value::U64(bits)),
+        Type::F64 => Finite::try_new(f64::from_bits(bits)).map(Value::F64),
+        Type::Bool => (bits < 2).then_some(Value::Bool(bits == 1)),
+        Type::Text => texts.get(usize::try_from(bits).ok()?).cloned().map(Value::Text),
+    }
+}
+
+fn read_value(
+    plain: &[u8],
+    streams: &mut Streams<Range<usize>>,
+    gap: &mut Option<u64>,
+    kind: Type,
+    value: &mut u64,
+) -> Option<()> {
+    let left = match *gap {
+        Some(left) => left,
+        None => read_number(plain, &mut streams.gaps)?,
+    };
+    *gap = left.checked_sub(1);
+    if gap.is_some() {
+        return Some(());
+    }
+    let mut bytes = [0; 8];
+    if kind == Type::F64 {
+        for byte in &mut bytes {
+            *byte = next(plain, &mut streams.floats)?;
+        }
+        *value = u64::from_le_bytes(bytes);
+        return Some(());
+    }
+    let width = next(plain, &mut streams.widths).filter(|width| *width <= 8)?;
+    for (byte, plane) in bytes.iter_mut().zip(&mut streams.planes).take(width.into()) {
+        *byte = next(plain, plane)?;
+    }
+    *value = value.wrapping_add(back(u64::from_le_bytes(bytes)).cast_unsigned());
+    Some(())
+}
+
+/// Small differences as small numbers, whatever their sign.
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+fn back(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
+}
+
+fn read_signed(plain: &[u8], stream: &mut Range<usize>) -> Option<i64> {
+    read_number(plain, stream).map(back)
+}
+
+fn read_number(plain: &[u8], stream: &mut Range<usize>) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = next(plain, stream)?;
+        number |= u64::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn next(plain: &[u8], stream: &mut Range<usize>) -> Option<u8> {
+    plain.get(stream.next()?).copied()
+}
+
+/// A door for `fuzz/`: what can be read of a block's plain bytes is in a block that is made of it. Not in
+/// the program.
+#[cfg(fuzzing)]
+pub fn read_block(plain: &[u8]) {
+    let Ok(mut block) = Block::of(plain.to_vec()) else { return };
+    let (seqs, mut writer, mut read) = (block.frames().collect::<Vec<_>>(), Writer::new(), Vec::new());
+    for seq in seqs.into_iter().take(64) {
+        let Ok(samples) = block.read(seq, UnixNanos(0)) else { continue };
+        let is_next = read.last().is_none_or(|(last, _)| *last < seq);
+        if is_next && writer.push(seq, &Content::at(UnixNanos(0), &samples)).is_some() {
+            read.push((seq, samples));
+        }
+    }
+    let mut again = Block::open(&writer.finish()).unwrap_or_else(|reason| panic!("{reason}"));
+    for (seq, samples) in read {
+        assert_eq!(again.read(seq, UnixNanos(0)), Ok(samples));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -152,13 +152,8 @@ impl Collector for Disk {
         for place in &self.places {
             let path = place.path.as_str();
             let answer = if place.is_doubtful { answers.remove(path) } else { Some(host.fill(path)) };
-            let mut mode = place.mode;
             let mut fields = match answer {
-                Some(Ok(fill)) if fill.total > 0 => {
-                    // Made so by the kernel after an error, which the table's watch does not tell.
-                    mode = if fill.is_read_only { "ro" } else { mode };
-                    fields(&fill)
-                }
+                Some(Ok(fill)) if fill.total > 0 => fields(&fill),
                 Some(Ok(_)) => continue,
                 // One that may not be entered, or has just gone, keeps the others from nothing.
                 Some(Err(error)) if !place.is_doubtful || error.is_missing() || error.is_forbidden() => {
@@ -169,18 +164,18 @@ impl Collector for Disk {
             if place.is_doubtful {
                 fields.set("device_error", fields.is_empty());
             }
-            rows.add_tagged("disk", rows.base().and(tags(place, mode)), fields);
+            rows.add_tagged("disk", rows.base().and(tags(place)), fields);
         }
         Ok(Outcome::Read)
     }
 }
 
-fn tags(place: &Place, mode: &'static str) -> [(Text, Text); 4] {
+fn tags(place: &Place) -> [(Text, Text); 4] {
     [
         (Text::of("path"), place.path.clone()),
         (Text::of("device"), place.device.clone()),
         (Text::of("fstype"), place.kind.clone()),
-        (Text::of("mode"), Text::of(mode)),
+        (Text::of("mode"), Text::of(place.mode)),
     ]
 }
 
@@ -270,7 +265,7 @@ mod tests {
             writeln!(text, "server:/{number} {path} {kind} rw 0 0").unwrap();
         }
         std::fs::write(folder.path().join("proc/1/mounts"), text).unwrap();
-        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0, is_read_only: false };
+        let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0 };
         let fills: Vec<_> = paths.iter().map(|path| (path.as_str(), fill)).collect();
         let gate = Arc::new(Mutex::new(()));
         let _closed = gate.lock().unwrap();
@@ -287,23 +282,6 @@ mod tests {
             let [dead] = dead[..] else { panic!("{} are dead", dead.len()) };
             assert_eq!((dead.tags.get("path"), dead.fields.len()), (Some("/mnt/42"), 1));
         }
-    }
-
-    /// After an error the kernel makes a filesystem read-only, and does not tell those who watch the table.
-    #[test]
-    fn what_may_not_be_written_any_more_is_read_only() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
-        std::fs::write(folder.path().join("proc/1/mounts"), "/dev/sda1 /x ext4 rw 0 0\n").unwrap();
-        let check = |is_read_only, expected| {
-            let fill = Fill { total: 8, available: 4, free: 4, inodes: 0, inodes_free: 0, is_read_only };
-            let host = Host::filled(folder.path(), &[("/x", fill)], None);
-            let mut rows = Rows::new(UnixNanos(0), Tags::default());
-            Disk::that_asks(Vec::new(), false).collect(&host, Monotonic::default(), &mut rows).unwrap();
-            assert_eq!(rows.into_samples()[0].tags.get("mode"), Some(expected));
-        };
-        check(false, "rw");
-        check(true, "ro");
     }
 
     #[test]

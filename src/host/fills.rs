@@ -121,8 +121,7 @@ mod tests {
     use super::{Fills, Host, MOST_THREADS};
     use crate::host::Fill;
 
-    const FILL: Fill =
-        Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1, is_read_only: false };
+    const FILL: Fill = Fill { total: 1, available: 1, free: 1, inodes: 1, inodes_free: 1 };
 
     fn host(paths: &[&str], hanging: Option<(&str, &Arc<Mutex<()>>)>) -> Host {
         Host::filled(

@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, RawDir, StatVfs, StatVfsMountFlags};
+use rustix::fs::{Mode, OFlags, RawDir, StatVfs};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
@@ -99,8 +99,6 @@ pub struct Fill {
     pub inodes: u64,
     /// Inodes not in use.
     pub inodes_free: u64,
-    /// Whether it may only be read, also if the kernel itself has made it so after an error (and says so: 6.18 does not, of ext4).
-    pub is_read_only: bool,
 }
 
 impl Fill {
@@ -113,7 +111,6 @@ impl Fill {
             free: bytes(found.f_bfree),
             inodes: found.f_files,
             inodes_free: found.f_ffree,
-            is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
         }
     }
 }

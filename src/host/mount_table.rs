@@ -3,13 +3,11 @@
 //! The kernel walks through all mounts to write the file (measured: 0.7 us each, and as much again to take it apart), and
 //! a host of a hundred containers has some three hundred. `poll` on the open file tells for 0.8 us whether
 //! anything was mounted, unmounted or set otherwise since it was last asked (since Linux 2.6.15, `proc(5)`). It does not
-//! tell of a filesystem that the kernel itself makes read-only after an error: see [`Fill::is_read_only`].
+//! tell of a filesystem that the kernel itself makes read-only after an error; that is seen at the next full reading.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 
-#[cfg(doc)]
-use super::Fill;
 use super::{Host, HostError, KeptFile};
 
 /// So many readings at most rely on being told: what only looks like Linux (gVisor) may have the file and not tell.
@@ -60,7 +58,7 @@ impl KeptFile {
         answer.is_err() || asked.iter().any(|file| file.revents().intersects(PollFlags::PRI | PollFlags::ERR))
     }
 
-    fn is_of_proc(&self) -> bool {
+    pub(super) fn is_of_proc(&self) -> bool {
         fstatfs(&self.file).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC)
     }
 }

@@ -87,13 +87,19 @@ pub enum Rank {
 pub struct SteadyFile {
     path: String,
     rank: Rank,
+    /// Only what procfs has is kept: what a program writes (lxcfs, a copy of a host) may be another file next time.
+    procs_only: bool,
     kept: Option<(KeptFile, Slot)>,
 }
 
 impl SteadyFile {
     /// The file at that path of the host; it is opened when it is first read.
     pub fn new(path: String, rank: Rank) -> Self {
-        Self { path, rank, kept: None }
+        Self { path, rank, procs_only: false, kept: None }
+    }
+
+    fn procs(path: String) -> Self {
+        Self { procs_only: true, ..Self::new(path, Rank::Usual) }
     }
 
     /// Reads what stands in it now into a buffer that is emptied first.
@@ -111,7 +117,7 @@ impl SteadyFile {
         let read = match BUDGET.take(self.rank) {
             Some(slot) => host.open(&self.path).and_then(|file| {
                 file.read(buffer)?;
-                self.kept = Some((file, slot));
+                self.kept = (!self.procs_only || file.is_of_proc()).then_some((file, slot));
                 Ok(())
             }),
             None => host.read_into(&self.path, buffer),
@@ -155,7 +161,7 @@ impl Host {
                     // Those that are still read are opened again.
                     paths.clear();
                 }
-                let file = Arc::new(Mutex::new(SteadyFile::new(path.to_owned(), Rank::Usual)));
+                let file = Arc::new(Mutex::new(SteadyFile::procs(path.to_owned())));
                 paths.insert(path.to_owned(), file.clone());
                 file
             }

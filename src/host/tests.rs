@@ -50,7 +50,7 @@ pub(super) fn fill(line: &str) -> Option<(String, Fill)> {
     let (path, numbers) = line.split_once('\t').filter(|(path, _)| path.starts_with('/'))?;
     let numbers: Vec<u64> = numbers.split_whitespace().map(|number| number.parse().unwrap()).collect();
     let [total, available, free, inodes, inodes_free] = numbers[..] else { panic!("five numbers: {line}") };
-    Some((path.to_owned(), Fill { total, available, free, inodes, inodes_free, is_read_only: false }))
+    Some((path.to_owned(), Fill { total, available, free, inodes, inodes_free }))
 }
 
 fn text(file: &KeptFile, buffer: &mut Vec<u8>) -> String {

@@ -140,7 +140,7 @@ fn a_filesystem_that_hangs_is_left_out() {
     std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
     let mounts = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:50 / /usb rw - fuseblk /dev/sdb1 rw\n";
     std::fs::write(folder.path().join("proc/1/mountinfo"), mounts).unwrap();
-    let fill = Fill { total: 8, available: 4, free: 4, inodes: 2, inodes_free: 1, is_read_only: false };
+    let fill = Fill { total: 8, available: 4, free: 4, inodes: 2, inodes_free: 1 };
     let gate = Arc::new(Mutex::new(()));
     let _closed = gate.lock().unwrap();
     let host = Host::filled(folder.path(), &[("/", fill), ("/usb", fill)], Some(("/usb", &gate)));

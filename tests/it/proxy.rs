@@ -59,7 +59,8 @@ fn rows_go_through_a_proxy_and_wait_while_it_is_away() {
         wait_for("rows to wait for the proxy", || {
             let account = home.account(name);
             account.assert_balanced();
-            let waits = account.get("pending_frames") > 5 && account.trouble().contains("cannot connect");
+            let waits = account.get("pending_frames") > 5
+                && account.trouble().contains("the proxy cannot be reached");
             waits.then_some(())
         });
     }

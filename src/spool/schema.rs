@@ -5,6 +5,7 @@ use std::ops::Not;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::disk::{self, Room};
@@ -35,6 +36,10 @@ const PRAGMAS: &str = "
     PRAGMA foreign_keys = ON;
 ";
 
+/// More than a tick, a delivery and sealing take together: with fewer, each drives out the next one's, and all are
+/// compiled again at every tick.
+const STATEMENTS: usize = 96;
+
 /// Opens the file for writing, makes it if there is none, migrates it if it is older.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, SpoolError> {
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
@@ -42,6 +47,9 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
     let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else a statement is compiled again whenever a number that is handed to it is another one than before.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     connection.execute_batch(PRAGMAS).map_err(failed)?;
     set_durability(&connection, durability).map_err(failed)?;
     let log = disk::pages_of_log(Room::beside(path), PAGE);

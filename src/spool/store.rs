@@ -119,6 +119,16 @@ pub struct Store {
     unsealed: i64,
     /// Pages that the last block left free: the frames until the next one need them.
     spare: u64,
+    /// Bytes of a page of this file.
+    page_size: u64,
+}
+
+/// How large the file is, in bytes.
+struct Extent {
+    /// All of it, once its log is worked in.
+    file: u64,
+    /// Its pages in use; free pages inside the file do not count.
+    used: u64,
 }
 
 impl Store {
@@ -128,6 +138,7 @@ impl Store {
         let failed = |source| SpoolError::Sqlite { path: config.path.clone(), source };
         let clocks = Clocks::read(&connection, boot_id).map_err(failed)?;
         let unsealed = blocks::newest(&connection).map_err(failed)?.saturating_add(1);
+        let page_size = pragma(&connection, "page_size").map_err(failed)?;
         Ok(Self {
             connection,
             config,
@@ -137,6 +148,7 @@ impl Store {
             rule: seal::RULE,
             unsealed,
             spare: 0,
+            page_size,
         })
     }
 
@@ -205,9 +217,8 @@ impl Store {
     pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<(), SpoolError> {
         let failed = self.sqlite();
         self.clocks.observe(&self.connection, now).map_err(&failed)?;
-        let used = self.used().map_err(&failed)?;
+        let Extent { file, used } = self.extent().map_err(&failed)?;
         let room = Room::beside(&self.config.path);
-        let file = self.file().map_err(&failed)?;
         let incoming = frame.payload.len() as u64;
         let facts = retention::Facts { used, incoming, file, room };
         let plan = retention::plan(&self.config, facts);
@@ -307,26 +318,22 @@ impl Store {
         let failed = self.sqlite();
         Ok(Figures {
             bytes: status::bytes(&self.config.path),
-            bytes_used: self.used().map_err(&failed)?,
+            bytes_used: self.extent().map_err(&failed)?.used,
             bytes_max: self.config.max_size,
             sinks: figures::sinks(&self.connection, &self.clocks, now).map_err(&failed)?,
             ..Figures::default()
         })
     }
 
-    /// Bytes of the file, once its log is worked in.
-    fn file(&self) -> rusqlite::Result<u64> {
-        Ok(self.pragma("page_count")?.saturating_mul(self.pragma("page_size")?))
-    }
-
-    /// Bytes of the pages in use; free pages inside the file do not count.
-    fn used(&self) -> rusqlite::Result<u64> {
-        let free = self.pragma("freelist_count")?.saturating_mul(self.pragma("page_size")?);
-        Ok(self.file()?.saturating_sub(free))
+    /// How large the file is.
+    fn extent(&self) -> rusqlite::Result<Extent> {
+        let (pages, free) = (self.pragma("page_count")?, self.pragma("freelist_count")?);
+        let bytes = |pages: u64| pages.saturating_mul(self.page_size);
+        Ok(Extent { file: bytes(pages), used: bytes(pages.saturating_sub(free)) })
     }
 
     fn pragma(&self, name: &str) -> rusqlite::Result<u64> {
-        self.connection.pragma_query_value(None, name, |row| row.get(0)).map(ledger::unsigned)
+        pragma(&self.connection, name)
     }
 
     /// Gives free pages back to the filesystem, some at a time.
@@ -344,6 +351,11 @@ impl Store {
         while rows.next()?.is_some() {}
         Ok(())
     }
+}
+
+/// A number that SQLite tells of the file. It is compiled anew each time, cached or not.
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    connection.pragma_query_value(None, name, |row| row.get(0)).map(ledger::unsigned)
 }
 
 #[cfg(test)]

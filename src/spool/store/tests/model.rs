@@ -245,7 +245,7 @@ impl World {
             self.read.extend(numbers.iter().map(|number| (*number, self.now.monotonic)));
             self.frames.insert(newest + 1, numbers);
         }
-        let used = self.store.used().unwrap();
+        let used = self.store.extent().unwrap().used;
         assert!(used <= MAX_SIZE + SLACK, "the size limit holds: {used}");
     }
 

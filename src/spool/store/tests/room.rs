@@ -81,7 +81,7 @@ fn much_that_is_too_much_is_thinned_over_many_frames_and_not_dropped() {
         bench.append(second, 200);
     }
     // The pages that rows share are not freed by half of the rows.
-    bench.store.config.max_size = bench.store.used().unwrap() * 7 / 10;
+    bench.store.config.max_size = bench.store.extent().unwrap().used * 7 / 10;
     for second in 1_501..=1_510 {
         bench.append(second, 200);
     }

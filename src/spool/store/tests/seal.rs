@@ -133,7 +133,7 @@ fn a_sealed_backlog_gets_coarser_block_by_block() {
     let gaps: Vec<i64> = ticks.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(ticks[0] <= 16 && gaps.iter().all(|gap| *gap <= 16), "{ticks:?}");
     assert_eq!(bench.problems(), Vec::<String>::new());
-    let used = bench.store.used().unwrap();
+    let used = bench.store.extent().unwrap().used;
     assert!(used <= (1 << 20) + (64 << 10), "{used} bytes are used");
     // What is left of blocks is joined.
     let fullest = "SELECT count(*), max(frames), avg(frames) FROM blocks";
@@ -153,7 +153,7 @@ fn the_oldest_block_is_dropped_as_a_whole() {
         bench.append(second, 200);
         bench.store.seal(bench.now).unwrap();
     }
-    let used = bench.store.used().unwrap();
+    let used = bench.store.extent().unwrap().used;
     assert!(used <= (1 << 20) + (64 << 10), "{used} bytes are used");
     let sink = bench.status("a");
     assert!(sink.pending_frames > 60 && sink.dropped > 0, "{sink:?}");

@@ -5,6 +5,9 @@
 //! those read longest ago. The others count with the state in which they were last seen. Which
 //! processes there are is always exact; one not read yet counts as `unknown`.
 //!
+//! They are listed again when one came or went, which `/proc/loadavg` tells: it has the number given last, and how
+//! many threads there are. On a quiet machine listing them all would cost as much as reading the hundred.
+//!
 //! The files stay open, since opening one costs twice what reading it does: of the lowest numbers, which live
 //! longest, and only of so many as take a few megabytes of the kernel's memory.
 
@@ -22,6 +25,9 @@ const MAX_READS: u64 = 100;
 /// So many files stay open: 2.5 MB of the kernel's memory.
 const MOST_KEPT: usize = 512;
 
+/// They are listed again after so many readings at the latest.
+const LIST_EVERY: u64 = 16;
+
 /// Reads processes.
 pub(super) struct Processes {
     max_reads: usize,
@@ -29,6 +35,34 @@ pub(super) struct Processes {
     /// By number.
     known: Vec<Known>,
     reading: u64,
+    load: SteadyFile,
+    listed: Option<Listed>,
+}
+
+/// When those known were listed.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    /// In this reading.
+    reading: u64,
+    /// What changes whenever one comes or goes.
+    marks: Marks,
+}
+
+/// The number given last, and how many threads there are. A new process takes a number, and one that went takes its
+/// threads away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Marks {
+    last_pid: u64,
+    threads: u64,
+}
+
+impl Marks {
+    /// From `/proc/loadavg`: `0.02 0.05 0.01 1/123 4567`.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace().skip(3);
+        let (_, threads) = words.next()?.split_once('/')?;
+        Some(Self { threads: threads.parse().ok()?, last_pid: words.next()?.parse().ok()? })
+    }
 }
 
 /// A process as it was last seen.
@@ -66,7 +100,25 @@ impl Processes {
     pub(super) fn new(section: &Section<'_>) -> Self {
         let max_reads = section.number("max_reads", MAX_READS, 1..=1_000_000);
         let max_reads = usize::try_from(max_reads).unwrap_or(usize::MAX);
-        Self { max_reads, buffer: Vec::new(), known: Vec::new(), reading: 0 }
+        let load = SteadyFile::new("/proc/loadavg".to_owned(), Rank::Spare);
+        Self { max_reads, buffer: Vec::new(), known: Vec::new(), reading: 0, load, listed: None }
+    }
+
+    /// Lists them, unless it is certain that they are the same.
+    fn list(&mut self, host: &Host) -> Result<(), HostError> {
+        // The file counts the numbers of its reader's namespace: only on our own machine are those the listed ones.
+        // It is read before the folder, so that what changes meanwhile is seen the next time.
+        let is_told =
+            host.is_ours() && self.load.read(host, &mut self.buffer).is_ok() && self.load.is_of_proc();
+        let marks = is_told.then(|| Marks::parse(&self.buffer)).flatten();
+        let is_same = |listed: &Listed| {
+            Some(listed.marks) == marks && self.reading.saturating_sub(listed.reading) < LIST_EVERY
+        };
+        if !self.listed.as_ref().is_some_and(is_same) {
+            self.take_list(process::pids(host)?);
+            self.listed = marks.map(|marks| Listed { reading: self.reading, marks });
+        }
+        Ok(())
     }
 
     /// Keeps what is known of those that are listed, which stand by number as those known do.
@@ -94,7 +146,7 @@ impl Processes {
 impl Collector for Processes {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
         self.reading = self.reading.saturating_add(1);
-        self.take_list(process::pids(host)?);
+        self.list(host)?;
         if self.known.is_empty() {
             let reason = "expected a folder for each process".to_owned();
             return Err(CollectError::Odd { path: "/proc", reason });
@@ -178,11 +230,46 @@ fn fields<'a>(processes: impl Iterator<Item = &'a Known>) -> Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Processes};
+    use super::{Known, Marks, Processes};
+    use crate::host::{Host, Rank, SteadyFile};
 
     fn processes(known: &[(u32, u64)]) -> Processes {
         let known = known.iter().map(|(pid, read_in)| Known { read_in: *read_in, ..Known::new(*pid) });
-        Processes { max_reads: 2, buffer: Vec::new(), known: known.collect(), reading: 9 }
+        let load = SteadyFile::new("/proc/loadavg".to_owned(), Rank::Spare);
+        let (buffer, known) = (Vec::new(), known.collect());
+        Processes { max_reads: 2, buffer, known, reading: 9, load, listed: None }
+    }
+
+    #[test]
+    fn what_comes_and_goes_shows_in_the_marks() {
+        let check = |text: &str, expected: Option<(u64, u64)>| {
+            let marks = Marks::parse(text.as_bytes()).map(|marks| (marks.threads, marks.last_pid));
+            assert_eq!(marks, expected, "{text:?}");
+        };
+        check("0.20 0.18 0.12 1/80 11206\n", Some((80, 11206)));
+        check("0.20 0.18 0.12 1/80", None);
+        check("0.20 0.18 0.12 80 11206", None);
+        check("", None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test starts a process")]
+    fn a_process_that_comes_or_goes_is_listed_at_once() {
+        let mut processes = processes(&[]);
+        let host = Host::new("/");
+        let mut is_listed = |pid: u32| {
+            processes.reading += 1;
+            processes.list(&host).unwrap();
+            processes.known.iter().any(|known| known.pid == pid)
+        };
+        for _ in 0..20 {
+            let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+            assert!(is_listed(sleeper.id()));
+            assert!(is_listed(std::process::id()));
+            sleeper.kill().unwrap();
+            sleeper.wait().unwrap();
+            assert!(!is_listed(sleeper.id()));
+        }
     }
 
     #[test]

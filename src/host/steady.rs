@@ -133,6 +133,11 @@ impl SteadyFile {
         self.kept = None;
     }
 
+    /// Whether it is kept open and the kernel's own, not one that a program shows in its place (lxcfs).
+    pub fn is_of_proc(&self) -> bool {
+        self.kept.as_ref().is_some_and(|(file, _)| file.is_of_proc())
+    }
+
     #[cfg(test)]
     pub(crate) fn is_kept(&self) -> bool {
         self.kept.is_some()

@@ -1,25 +1,29 @@
 //! Containers. Real ones of a `dockerd` of its own where there is one; by hand where there is none and where
-//! there are to be a thousand: the control groups that Docker would make, a process and a network namespace in each.
+//! there are to be a thousand: the control groups that Docker would make, with a process, a network namespace and what
+//! Docker writes down of each.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use crate::support::{Container, Docker, wait_for};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Container, Docker, settings, wait_for};
 use crate::yard::Yard;
 
-/// What their processes do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// Touches memory, in pieces of so many KiB, every so many milliseconds.
-    Busy(u32, u32),
-    Asleep,
+/// What their processes do: they touch another so many KiB every so many milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Busy {
+    pub(crate) kib: u32,
+    pub(crate) pause: u32,
 }
 
 /// The containers. They go with the value.
 pub(crate) enum Crowd {
     Docker { containers: Vec<Container>, docker: Arc<Docker> },
-    ByHand { processes: Vec<Child>, groups: Vec<Vec<PathBuf>>, socket: PathBuf },
+    ByHand { processes: Vec<Child>, groups: Vec<Vec<PathBuf>>, folder: TempDir },
 }
 
 /// So many of Docker's commands run at once.
@@ -36,7 +40,7 @@ impl Crowd {
     }
 
     /// Real containers, each with its own network and two labels, as Compose gives them.
-    pub(crate) fn of_docker(yard: &Yard, count: usize, life: Life) -> Self {
+    pub(crate) fn of_docker(yard: &Yard, count: usize, busy: Busy) -> Self {
         let docker = Docker::shared();
         let executable = std::env::current_exe().unwrap();
         // It is no static program: it gets the machine's libraries.
@@ -53,7 +57,7 @@ impl Crowd {
                 format!("--label=com.docker.compose.service=web{number}"),
             ];
             let options: Vec<_> = options.iter().chain(&labels).map(String::as_str).collect();
-            let words = words(life);
+            let words = words(busy);
             let words: Vec<_> = ["/worker"].into_iter().chain(words.iter().map(String::as_str)).collect();
             docker.run("web", &options, &words)
         };
@@ -66,24 +70,27 @@ impl Crowd {
     }
 
     /// Control groups and processes that nobody knows.
-    pub(crate) fn by_hand(yard: &Yard, count: usize, life: Life, folder: &Path) -> Self {
+    pub(crate) fn by_hand(yard: &Yard, count: usize, busy: Busy, folder: &Path) -> Self {
         let executable = std::env::current_exe().unwrap();
+        let folder = tempfile::Builder::new().prefix("by-hand").tempdir_in(folder).unwrap();
         let (mut processes, mut groups) = (Vec::new(), Vec::new());
         for number in 0..count {
-            // The first twelve digits are its name.
-            let own = yard.container(&format!("{:012x}{:052x}", 0xc0de_0000_0000 + number, number));
+            let id = format!("{:012x}{number:052x}", 0xc0de_0000_0000 + number);
+            let own = yard.container(&id);
             let mut command = Command::new("unshare");
-            command.arg("--net").arg(&executable).args(words(life)).args(&own);
-            processes.push(command.stdin(Stdio::null()).spawn().unwrap());
+            command.arg("--net").arg(&executable).args(words(busy)).args(&own);
+            let process = command.stdin(Stdio::null()).spawn().unwrap();
+            write_down(&folder.path().join("containers").join(&id), number, process.id());
+            processes.push(process);
             groups.push(own);
         }
         for own in &groups {
             let list = own.last().unwrap().join("cgroup.procs");
             wait_for("a process in its control group", || {
-                std::fs::read_to_string(&list).is_ok_and(|text| !text.is_empty()).then_some(())
+                fs::read_to_string(&list).is_ok_and(|text| !text.is_empty()).then_some(())
             });
         }
-        Self::ByHand { processes, groups, socket: folder.join("no.sock") }
+        Self::ByHand { processes, groups, folder }
     }
 
     /// Whose they are, for people.
@@ -98,19 +105,30 @@ impl Crowd {
     pub(crate) fn settings(&self) -> String {
         match self {
             Self::Docker { docker, .. } => docker.settings(),
-            Self::ByHand { socket, .. } => {
-                format!("[containers.docker]\nsocket = \"{}\"\n", socket.display())
-            }
+            Self::ByHand { folder, .. } => settings(&folder.path().join("no.sock"), folder.path()),
         }
     }
 }
 
-fn words(life: Life) -> [String; 3] {
-    let (kib, pause) = match life {
-        Life::Busy(kib, pause) => (kib, pause),
-        Life::Asleep => (0, 0),
-    };
-    ["--worker".to_owned(), kib.to_string(), pause.to_string()]
+fn words(busy: Busy) -> [String; 3] {
+    ["--worker".to_owned(), busy.kib.to_string(), busy.pause.to_string()]
+}
+
+/// What Docker keeps of a container, as far as it is read.
+fn write_down(folder: &Path, number: usize, process: u32) {
+    fs::create_dir_all(folder).unwrap();
+    let state = json!({ "Running": true, "Pid": process, "StartedAt": "2026-11-23T18:56:46.68099725Z" });
+    let labels =
+        json!({ "com.docker.compose.project": "shop", "com.docker.compose.service": format!("web{number}") });
+    let config = json!({
+        "Name": format!("/web-{number}"),
+        "Created": "2026-11-23T18:55:37.62230849Z",
+        "State": state,
+        "Config": { "Image": "registry.example.com/shop/web:1.27", "Labels": labels, "Env": ["PATH=/bin"] },
+        "RestartCount": 0,
+    });
+    fs::write(folder.join("config.v2.json"), config.to_string()).unwrap();
+    fs::write(folder.join("hostconfig.json"), json!({ "NetworkMode": "default" }).to_string()).unwrap();
 }
 
 impl Drop for Crowd {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dunlin::metric::{Finite, Moment, Monotonic, Sample, Tags, Text, UnixNanos, Value};
+use dunlin::metric::{Moment, Monotonic, Sample, Tags, Text, UnixNanos, Value};
 use dunlin::spool::{Config, Durability, Frame, Packed, Store, WhenFull};
 use fastrand::Rng;
 
@@ -12,9 +12,11 @@ use crate::{SINK, backlog};
 
 /// How large it gets.
 const SIZE: u64 = 1 << 30;
-/// Rows of a frame, and numbers of a row: 32 kB, as 400 containers make them.
+/// Rows of a frame, and letters of a row: 32 kB packed, as 400 containers make them.
 const ROWS: usize = 100;
-const FIELDS: usize = 40;
+const LETTERS: usize = 430;
+/// Where the letters are taken from: so many that hardly one comes twice in what is sealed together.
+const POOL: usize = 64 << 20;
 /// About so many frames fill it: the last one is of now.
 const FRAMES: i64 = 33_000;
 /// Seconds between two frames.
@@ -34,7 +36,7 @@ pub(crate) fn make(path: &Path) {
     let mut store = Store::open(config, "of-an-earlier-boot".into()).unwrap();
     store.register(&[SINK.into()]).unwrap();
     let mut random = Rng::with_seed(7);
-    let names: Vec<Text> = (0..FIELDS).map(|number| Text::from(format!("noise_{number}"))).collect();
+    let pool: String = std::iter::repeat_with(|| random.alphanumeric()).take(POOL).collect();
     let first = now_nanos() / SECOND / INTERVAL - FRAMES;
     for number in 0.. {
         // Its size need not be asked for each time.
@@ -45,19 +47,20 @@ pub(crate) fn make(path: &Path) {
         let time = UnixNanos(tick * INTERVAL * SECOND + 1_000 * (number % 1_000));
         let uptime = Duration::from_secs(u64::try_from(number * INTERVAL).unwrap());
         let read = Moment { wall: time, monotonic: Monotonic(uptime) };
-        let samples = (0..ROWS).map(|row| sample(row, time, &names, &mut random)).collect();
+        let samples = (0..ROWS).map(|row| sample(row, time, &pool, &mut random)).collect();
         let frame = Frame { tick, events: false, read, samples };
         store.append(&Packed::from(&frame), read).unwrap();
         store.seal(read).unwrap();
     }
 }
 
-fn sample(row: usize, time: UnixNanos, names: &[Text], random: &mut Rng) -> Sample {
-    let value = |name: &Text| (name.clone(), Value::F64(Finite::try_new(random.f64()).unwrap()));
+fn sample(row: usize, time: UnixNanos, pool: &str, random: &mut Rng) -> Sample {
+    let first = random.usize(..pool.len() - LETTERS);
+    let letters = Value::Text(Text::from(pool[first..first + LETTERS].to_owned()));
     Sample {
         measurement: Text::of("noise"),
         tags: Tags::new([("row".into(), Text::from(row.to_string()))]),
-        fields: names.iter().map(value).collect(),
+        fields: [(Text::of("noise"), letters)].into_iter().collect(),
         time,
     }
 }

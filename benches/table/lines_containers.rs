@@ -3,7 +3,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::crowd::{Crowd, Life};
+use crate::crowd::{Busy, Crowd};
 use crate::gauge::{Memory, Rates, f64_of, micros};
 use crate::report::{Aim, Table, mib, note, rest, title};
 use crate::scene::{Found, Scene};
@@ -11,17 +11,18 @@ use crate::scene::{Found, Scene};
 /// Processes that a host has at least while its own reading is measured.
 const PROCESSES: usize = 400;
 /// A MiB more every 400 ms: as busy as a small service.
-const BUSY: Life = Life::Busy(1024, 400);
-/// Where there are a thousand of them.
-const MANY: Life = Life::Busy(128, 450);
+const BUSY: Busy = Busy { kib: 1024, pause: 400 };
+/// Where there are a thousand of them: little, so that the machine has time for the agent. They are read at every tick
+/// all the same.
+pub(crate) const MANY: Busy = Busy { kib: 64, pause: 900 };
 const THOUSAND: usize = 1000;
 const HUNDRED: usize = 100;
-/// The longest that an idle container is left alone at an interval of a second: 40 s is the limit, 32 the multiple.
-const LONGEST_PERIOD: u32 = 32;
+/// The longest that an idle container is left alone, in seconds: enough for a long look between two readings.
+const LONGEST_PERIOD: u32 = 16;
 
-/// 100 busy containers: what a reading costs, beside the floor; the host's share; switches.
-pub(crate) fn busy(table: &mut Table) {
-    title("100 busy containers, a tick every second");
+/// 100 containers, by Docker where there is one: busy, and then idle.
+pub(crate) fn hundred(table: &mut Table) {
+    title("100 containers, a tick every second");
     if table.stage().is_none() {
         return;
     }
@@ -30,6 +31,7 @@ pub(crate) fn busy(table: &mut Table) {
             "real Docker containers: the 100 are made by hand (tests/run.sh installs Docker on Debian)",
         );
     }
+    let (wants_busy, wants_idle) = (table.wants(&["sample", "host", "wakeups"]), table.wants(&["idle"]));
     let Some(stage) = table.stage() else { return };
     let sleepers = Sleepers::start();
     let crowd = if Crowd::has_docker() {
@@ -38,53 +40,49 @@ pub(crate) fn busy(table: &mut Table) {
         Crowd::by_hand(&stage.yard, HUNDRED, BUSY, stage.folder.path())
     };
     rest();
-    // In turns, so that a busy spell of the machine meets both.
-    let mut turns = Vec::new();
-    for _ in 0..2 {
-        let with = stage.play(&crowd, Scene { floor: true, ..Scene::USUAL });
-        turns.push((with, stage.play(&crowd, Scene::ALONE)));
+    if wants_busy {
+        busy(table, &crowd);
     }
-    let kind = crowd.kind();
+    if wants_idle {
+        idle(table, &crowd);
+    }
     drop(crowd);
     drop(sleepers);
-    for (with, alone) in &turns {
-        print(&format!("with containers ({kind})"), with);
-        print("the host alone", alone);
-        assert_all_there(with, HUNDRED);
-    }
-    let least = |of: fn(&(Found, Found)) -> f64| turns.iter().map(of).fold(f64::MAX, f64::min);
-    let whole = least(|(with, _)| with.rates.whole / with.samples_per_second());
-    let marginal = least(|(with, alone)| (with.rates.whole - alone.rates.whole) / with.samples_per_second());
-    let floor = |with: &Found, opened: bool| {
-        let cost = with.floor.unwrap();
-        micros(if opened { cost.opened } else { cost.kept }) / with.samples_per_second()
-    };
-    let kept = turns.iter().map(|(with, _)| floor(with, false)).fold(f64::MAX, f64::min);
-    let opened = turns.iter().map(|(with, _)| floor(with, true)).fold(f64::MAX, f64::min);
-    let files = turns[0].0.floor.unwrap().files;
+}
+
+/// What a reading costs, beside the floor; the host's share; switches.
+fn busy(table: &mut Table, crowd: &Crowd) {
+    let Some(stage) = table.stage() else { return };
+    // The host alone before and after, so that a spell of the machine meets both. A minute, since what containers take
+    // on disk is looked at once a minute.
+    let before = stage.play(crowd, Scene::ALONE);
+    let with = stage.play(crowd, Scene { floor: true, span: 60, ..Scene::USUAL });
+    let after = stage.play(crowd, Scene::ALONE);
+    let kind = crowd.kind();
+    print("the host alone, before", &before);
+    print(&format!("with containers ({kind})"), &with);
+    print("the host alone, after", &after);
+    // One that has done nothing for a second is left alone for one.
+    let all = f64_of(HUNDRED as u64);
+    assert!(with.samples_per_second() > 0.97 * all, "{HUNDRED} containers, rows: {:?}", with.samples);
+    let whole = with.rates.whole / with.samples_per_second();
+    let alone = f64::midpoint(before.rates.whole, after.rates.whole);
+    let marginal = (with.rates.whole - alone) / with.samples_per_second();
+    let floor = with.floor.unwrap();
+    let (kept, opened) = (micros(floor.kept) / all, micros(floor.opened) / all);
     let ratio = marginal / kept;
+    let files = f64::from(floor.files) / all;
     table.row(
         SAMPLE,
-        format!(
-            "{kept:.0} us ({:.1} files kept open, one POST); {opened:.0} us opened each time",
-            f64::from(files) / 100.0
-        ),
+        format!("{kept:.0} us ({files:.0} files kept open, one POST); {opened:.0} us opened each time"),
         format!("{marginal:.0} us ({ratio:.2} x floor); whole agent {whole:.0} us"),
         Some(marginal <= 80.0 && ratio <= 1.3),
     );
-    let host = least(|(_, alone)| alone.rates.whole);
-    let processes = format!("{} processes", processes() + PROCESSES.saturating_sub(processes()));
-    table.row(HOST, processes, format!("{:.2} ms, whole agent", host / 1e3), Some(host <= 1200.0));
-    let (voluntary, involuntary) = turns
-        .iter()
-        .map(|(with, _)| with.rates.switches())
-        .fold((f64::MAX, f64::MAX), |least, now| if now.0 < least.0 { now } else { least });
-    table.row(
-        WAKEUPS,
-        "2",
-        format!("{voluntary:.0} (and {involuntary:.0} involuntary)"),
-        Some(voluntary <= 20.0),
-    );
+    let beside = format!("0.6 ms (then); {} processes", processes());
+    table.row(HOST, beside, format!("{:.2} ms, whole agent", alone / 1e3), Some(alone <= 1200.0));
+    let (voluntary, involuntary) = with.rates.switches();
+    let measured = format!("{voluntary:.0} (and {involuntary:.0} involuntary)");
+    table.row(WAKEUPS, "2", measured, Some(voluntary <= 20.0));
 }
 
 const SAMPLE: Aim = Aim {
@@ -105,7 +103,7 @@ const WAKEUPS: Aim = Aim {
 
 /// From 100 to 1,000, made by hand: CPU time, memory, descriptors; and with few files allowed.
 pub(crate) fn growth(table: &mut Table) {
-    title("100 and 1,000 busy containers made by hand, a tick every second");
+    title("100 and 1,000 containers made by hand, each read at every tick of a second");
     if table.stage().is_none() {
         return;
     }
@@ -117,7 +115,7 @@ pub(crate) fn growth(table: &mut Table) {
         let crowd = Crowd::by_hand(&stage.yard, count, MANY, stage.folder.path());
         rest();
         let settle = if count == THOUSAND { 15 } else { 8 };
-        let usual = Scene { settle, ..Scene::USUAL };
+        let usual = Scene { settle, steady: true, ..Scene::USUAL };
         let with = stage.play(&crowd, usual);
         let alone = stage.play(&crowd, Scene { span: 10, ..Scene::ALONE });
         let few = stage.play(&crowd, Scene { files: Some(1024), span: 8, ..usual });
@@ -183,23 +181,20 @@ const ACTIVE: Aim =
 const FEW: Aim =
     Aim { what: "open files under LimitNOFILE=1024, 100 and 1,000 containers", peers: "-", target: "works" };
 
-/// 100 containers that do nothing, long enough to be left alone as long as can be.
-pub(crate) fn idle(table: &mut Table) {
-    title("100 idle containers made by hand, a tick every second");
+/// The same when they do nothing, and are left alone as long as can be: between two of the ticks when they are read in full.
+fn idle(table: &mut Table, crowd: &Crowd) {
     let Some(stage) = table.stage() else { return };
-    let crowd = Crowd::by_hand(&stage.yard, HUNDRED, Life::Asleep, stage.folder.path());
-    rest();
-    let alone = stage.play(&crowd, Scene { span: 15, ..Scene::ALONE });
-    let settle = u64::from(LONGEST_PERIOD) * 2 + 6;
-    let with = stage.play(&crowd, Scene { settle, span: LONGEST_PERIOD, ..Scene::USUAL });
-    drop(crowd);
-    print("with containers", &with);
+    stage.yard.freeze();
+    let quiet = Scene { settle: 36, span: LONGEST_PERIOD - 1, longest: Some(LONGEST_PERIOD), ..Scene::USUAL };
+    let with = stage.play(crowd, quiet);
+    let alone = stage.play(crowd, Scene { containers: false, settle: 8, ..quiet });
+    print("with containers that are idle", &with);
     print("the host alone", &alone);
-    let sum: u64 = with.samples.iter().sum();
-    note("full readings in a longest period", &format!("{sum} of 100 containers"));
+    let (last, others) = with.samples.split_first().unwrap();
+    assert_eq!(*last, HUNDRED as u64, "all are read at the tick before");
+    assert!(others.iter().all(|count| *count == 0), "no other is read in full: {others:?}");
     let each = (with.rates.whole - alone.rates.whole) / f64_of(HUNDRED as u64);
-    let measured = format!("{each:.1} us, a full reading every {LONGEST_PERIOD} ticks included");
-    table.row(IDLE, "1 us (one read of a kept file)", measured, Some(each <= 3.0));
+    table.row(IDLE, "1 us (one read of a kept file)", format!("{each:.1} us"), Some(each <= 3.0));
     let each = kernel_each(&with, &alone, HUNDRED);
     let files = with.descriptors.saturating_sub(alone.descriptors);
     let told = each.map_or("the kernel does not tell".to_owned(), |each| format!("{each:.1} kB"));

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::SINK;
-use crate::crowd::{Crowd, Life};
+use crate::crowd::Crowd;
 use crate::gauge::{self, Memory};
+use crate::lines_containers::MANY;
 use crate::report::{Aim, Table, mib, note, title};
 use crate::scene::{self, Scene};
 use crate::support::{SECOND, Series, let_pass, now_nanos};
@@ -20,8 +21,8 @@ pub(crate) fn run(table: &mut Table) {
     let minutes = SPAN / 60;
     title(&format!("{COUNT} control groups for {minutes} minutes, a tick every second"));
     let Some(stage) = table.stage() else { return };
-    let crowd = Crowd::by_hand(&stage.yard, COUNT, Life::Busy(128, 450), stage.folder.path());
-    let home = stage.home(&crowd, Scene::USUAL);
+    let crowd = Crowd::by_hand(&stage.yard, COUNT, MANY, stage.folder.path());
+    let home = stage.home(&crowd, Scene { steady: true, ..Scene::USUAL });
     let place = stage.yard.place(None);
     let mut agent = scene::start(&home, &place);
     let_pass(Duration::from_secs(20));

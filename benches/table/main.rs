@@ -94,26 +94,24 @@ const SINK: &str = "central";
 type Part = fn(&mut Table);
 
 /// What measures the lines, in this order.
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 5] = [
     ("binary", lines_spool::binary),
     ("disk", lines_spool::disk),
     ("start", lines_spool::start),
-    ("busy", lines_containers::busy),
+    ("hundred", lines_containers::hundred),
     ("growth", lines_containers::growth),
-    ("idle", lines_containers::idle),
 ];
 
 /// What can be asked for by name, and which part measures it.
-const LINES: [(&str, &str); 16] = [
-    ("sample", "busy"),
-    ("wakeups", "busy"),
-    ("host", "busy"),
-    ("busy", "busy"),
+const LINES: [(&str, &str); 15] = [
+    ("sample", "hundred"),
+    ("wakeups", "hundred"),
+    ("host", "hundred"),
+    ("idle", "hundred"),
     ("growth", "growth"),
     ("memory", "growth"),
     ("descriptors", "growth"),
     ("nofile", "growth"),
-    ("idle", "idle"),
     ("disk", "disk"),
     ("wear", "disk"),
     ("wire", "disk"),
@@ -154,7 +152,7 @@ fn inside(words: &[String]) -> ExitCode {
         };
         parts.push(*part);
     }
-    let mut table = Table::new();
+    let mut table = Table::new(named.iter().map(|name| (*name).to_owned()).collect());
     for (name, measure) in PARTS {
         if named.is_empty() || parts.contains(&name) {
             let begin = Instant::now();

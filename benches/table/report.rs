@@ -23,6 +23,7 @@ struct Row {
 
 /// The lines so far, and what they are measured with.
 pub(crate) struct Table {
+    named: Vec<String>,
     rows: Vec<Row>,
     left_out: Vec<String>,
     stage: Option<Stage>,
@@ -39,10 +40,15 @@ pub(crate) struct Aim {
 }
 
 impl Table {
-    /// Nothing yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing yet; all lines are wanted, or those that are named.
+    pub(crate) fn new(named: Vec<String>) -> Self {
         println!("{}", machine());
-        Self { rows: Vec::new(), left_out: Vec::new(), stage: None, full: None }
+        Self { named, rows: Vec::new(), left_out: Vec::new(), stage: None, full: None }
+    }
+
+    /// Whether one of these lines is wanted.
+    pub(crate) fn wants(&self, lines: &[&str]) -> bool {
+        self.named.is_empty() || self.named.iter().any(|name| lines.contains(&name.as_str()))
     }
 
     /// What containers are measured on; none where it cannot be had.

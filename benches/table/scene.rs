@@ -35,6 +35,10 @@ pub(crate) struct Scene<'s> {
     pub(crate) containers: bool,
     /// A limit of open files.
     pub(crate) files: Option<u32>,
+    /// Every container is read at every tick, whatever it does.
+    pub(crate) steady: bool,
+    /// The longest that an idle container is left alone, in seconds; it is measured between two readings of such.
+    pub(crate) longest: Option<u32>,
     /// How long it is left to settle, in seconds.
     pub(crate) settle: u64,
     /// How long it is measured, in seconds.
@@ -58,10 +62,23 @@ pub(crate) struct Found {
 
 impl Scene<'_> {
     /// Containers are looked at, nothing else is unusual.
-    pub(crate) const USUAL: Self =
-        Self { containers: true, files: None, settle: 8, span: 20, floor: false, spool: None };
+    pub(crate) const USUAL: Self = Self {
+        containers: true,
+        files: None,
+        steady: false,
+        longest: None,
+        settle: 8,
+        span: 20,
+        floor: false,
+        spool: None,
+    };
     /// The host alone.
     pub(crate) const ALONE: Self = Self { containers: false, ..Self::USUAL };
+
+    /// The tick before counts where containers are left alone: the rows of that one are all there are.
+    fn earlier(&self) -> i64 {
+        if self.longest.is_some() { SECOND } else { 0 }
+    }
 }
 
 impl Found {
@@ -85,13 +102,16 @@ impl Stage {
     /// An agent's folder, for these containers.
     pub(crate) fn home(&self, crowd: &Crowd, scene: Scene<'_>) -> Home {
         let containers = if scene.containers { "" } else { "[containers]\nenabled = false\n" };
+        let steady = if scene.steady { "dynamic_housekeeping = false\n" } else { "" };
+        let longest =
+            scene.longest.map_or(String::new(), |seconds| format!("max_interval = \"{seconds}s\"\n"));
         // Of a spool that is full nothing may leave, and nothing goes to nobody.
         let (port, spool) = match scene.spool {
             None => (self.influxd.port, String::new()),
             Some(path) => (9, format!("[spool]\npath = \"{}\"\nmax_size = \"64GiB\"\n", path.display())),
         };
         Home::new(&format!(
-            "[agent]\ninterval = \"1s\"\nstate_dir = \"state\"\n{containers}{}{spool}\
+            "[agent]\ninterval = \"1s\"\nstate_dir = \"state\"\n{longest}{steady}{containers}{}{spool}\
              [[sinks.influxdb]]\nname = \"{SINK}\"\nurls = [\"http://127.0.0.1:{port}\"]\napi = \"v1\"\ndatabase = \"it\"\n",
             crowd.settings()
         ))
@@ -105,6 +125,11 @@ impl Stage {
         let_pass(Duration::from_secs(scene.settle));
         let process = agent.server.id();
         wait_until(BETWEEN);
+        if let Some(longest) = scene.longest {
+            // Such a reading has just been.
+            let behind = now_nanos().div_euclid(SECOND).rem_euclid(i64::from(longest)).unsigned_abs();
+            let_pass(Duration::from_secs((u64::from(longest) - behind) % u64::from(longest)));
+        }
         let before = gauge::threads(process, &self.yard, &place);
         let begin = now_nanos();
         let floor = scene.floor.then(|| self.floor(process, scene.span - 1));
@@ -114,8 +139,11 @@ impl Stage {
         let memory = gauge::memory(process, &self.yard, &place);
         let descriptors = gauge::descriptors(process);
         let end = begin + i64::from(scene.span) * SECOND;
-        let samples =
-            if scene.containers && scene.spool.is_none() { self.samples(begin, end) } else { Vec::new() };
+        let samples = if scene.containers && scene.spool.is_none() {
+            self.samples(begin - scene.earlier(), end)
+        } else {
+            Vec::new()
+        };
         let floor = floor.map(|mut server| {
             assert!(server.wait(ARRIVAL).success(), "{}", server.last_words());
             floor::parse(&server.out())

@@ -14,7 +14,7 @@ use crate::yard;
 /// Pieces that it has at the most.
 const PIECES: usize = 8;
 
-/// `KIB MS GROUP...`: joins the groups; touches another KIB every MS. With 0 it sleeps.
+/// `KIB MS GROUP...`: joins the groups; touches another KIB every MS.
 pub(crate) fn run(words: &[String]) -> ExitCode {
     let [kib, pause, groups @ ..] = words else { panic!("expected KIB MS GROUP...") };
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
@@ -24,10 +24,6 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     let (piece, pause): (usize, u64) = (kib.parse().unwrap(), pause.parse().unwrap());
     let mut pieces = Vec::new();
     loop {
-        if pause == 0 {
-            let_pass(Duration::from_secs(3600));
-            continue;
-        }
         pieces.push(black_box(vec![1_u8; piece << 10]));
         if pieces.len() > PIECES {
             pieces.clear();

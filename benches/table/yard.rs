@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{Server, let_pass, wait_for};
 
 /// The part of the tree.
@@ -102,6 +104,17 @@ impl Yard {
         groups.find_map(|group| fs::read_to_string(group.join(name)).ok())
     }
 
+    /// Stops all processes of containers where they are, so that they do nothing at all.
+    pub(crate) fn freeze(&self) {
+        let above = self.trees.last().unwrap().join(&self.name).join("docker");
+        for group in groups(&above) {
+            let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+            for process in processes.lines().filter_map(|number| Pid::from_raw(number.parse().ok()?)) {
+                kill_process(process, Signal::STOP).ok();
+            }
+        }
+    }
+
     /// Takes an empty control group of a container away.
     pub(crate) fn remove(group: &Path) {
         // A process that was just killed may still be in there.
@@ -162,8 +175,8 @@ pub(crate) fn sweep(name: &str) {
         for root in &roots {
             for group in groups(root) {
                 let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-                for process in processes.lines() {
-                    Command::new("kill").args(["-KILL", process]).status().ok();
+                for process in processes.lines().filter_map(|number| Pid::from_raw(number.parse().ok()?)) {
+                    kill_process(process, Signal::KILL).ok();
                 }
                 left |= fs::remove_dir(&group).is_err();
             }

@@ -105,7 +105,11 @@ impl Crowd {
     pub(crate) fn settings(&self) -> String {
         match self {
             Self::Docker { docker, .. } => docker.settings(),
-            Self::ByHand { folder, .. } => settings(&folder.path().join("no.sock"), folder.path()),
+            Self::ByHand { folder, .. } => {
+                // They have no layers, and their processes' root is the machine's.
+                let settings = settings(&folder.path().join("no.sock"), folder.path());
+                format!("[containers.filesystem]\nenabled = false\n{settings}")
+            }
         }
     }
 }

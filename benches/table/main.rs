@@ -103,7 +103,7 @@ const PARTS: [(&str, Part); 5] = [
 ];
 
 /// What can be asked for by name, and which part measures it.
-const LINES: [(&str, &str); 15] = [
+const LINES: [(&str, &str); 16] = [
     ("sample", "hundred"),
     ("wakeups", "hundred"),
     ("host", "hundred"),
@@ -118,6 +118,7 @@ const LINES: [(&str, &str); 15] = [
     ("drain", "disk"),
     ("start", "start"),
     ("binary", "binary"),
+    ("long", "long"),
     ("crates", "binary"),
 ];
 
@@ -160,7 +161,7 @@ fn inside(words: &[String]) -> ExitCode {
             report::note("took", &format!("{:.0} s", begin.elapsed().as_secs_f64()));
         }
     }
-    if std::env::var("DUNLIN_BENCH_LONG").is_ok_and(|value| value == "1") {
+    if parts.contains(&"long") || std::env::var("DUNLIN_BENCH_LONG").is_ok_and(|value| value == "1") {
         long::run(&mut table);
     }
     table.print();

@@ -98,6 +98,7 @@ const DOCUMENTS: &[&str] = &[
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "BENCHMARKS.md",
     "migrations/README.md",
 ];
 

@@ -123,7 +123,8 @@ impl Target {
             pid: None,
             seen_pid: None,
             identity: None,
-            held: VecDeque::new(),
+            // A queue that grows by itself begins with room for four, half a kilobyte each.
+            held: VecDeque::with_capacity(1),
             before: None,
             spec: spec::Told::default(),
             filed: None,

@@ -117,7 +117,7 @@ impl SteadyFile {
         let read = match BUDGET.take(self.rank) {
             Some(slot) => host.open(&self.path).and_then(|file| {
                 file.read(buffer)?;
-                self.kept = (!self.procs_only || file.is_of_proc()).then_some((file, slot));
+                self.kept = (!self.procs_only || file.is_of_proc()).then(|| (file.nameless(), slot));
                 Ok(())
             }),
             None => host.read_into(&self.path, buffer),

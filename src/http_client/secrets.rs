@@ -50,15 +50,10 @@ pub(super) fn remember_header(name: &str, value: &str) {
     }
 }
 
-/// Remembers the proxies that the environment names.
-pub(super) fn remember_environment() {
-    for name in PROXIES {
-        for name in [name.to_owned(), name.to_ascii_uppercase()] {
-            if let Ok(url) = std::env::var(name) {
-                remember_url(&url);
-            }
-        }
-    }
+/// The proxies that the environment names.
+pub(super) fn proxies_of_environment() -> impl Iterator<Item = String> {
+    let names = PROXIES.iter().flat_map(|name| [(*name).to_owned(), name.to_ascii_uppercase()]);
+    names.filter_map(|name| std::env::var(name).ok())
 }
 
 /// A part of a URL as it was before it was put into one.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::named::Named;
-use super::secrets::{remember_environment, remember_url};
+use super::secrets::{proxies_of_environment, remember_url};
 use super::{Compression, HttpClient, headers};
 use crate::settings::Section;
 
@@ -41,9 +41,10 @@ impl HttpConfig {
         let headers = headers(&own);
         let mut settings = ClientSettings { timeout, ..ClientSettings::default() };
         let proxy = section.secret_text("proxy");
-        urls.iter().chain(&proxy).for_each(|url| remember_url(url));
-        remember_environment();
-        let speaks_tls = urls.iter().chain(&proxy).any(|url| url.starts_with("https:"));
+        let named: Vec<_> = proxies_of_environment().collect();
+        let ways = || urls.iter().chain(&proxy).chain(&named);
+        ways().for_each(|url| remember_url(url));
+        let speaks_tls = ways().any(|url| is_secure(url));
         if let Some(proxy) = proxy {
             settings.proxy = reqwest::Proxy::all(&proxy).ok();
             if settings.proxy.is_none() {
@@ -57,13 +58,11 @@ impl HttpConfig {
             tls.mistake("server_name", "cannot be used through a proxy; expected the name in the URL");
         }
         tls.finish();
-        let mut built = settings.builder().build();
-        if built.is_err() && !speaks_tls && settings.authorities.is_none() {
-            // A machine without CA certificates can speak plain HTTP all the same.
-            settings.authorities = Some(Vec::new());
-            built = settings.builder().build();
+        if !speaks_tls {
+            // The machine's are some hundred files, which there may not even be.
+            settings.authorities.get_or_insert_default();
         }
-        match built {
+        match settings.builder().build() {
             Ok(client) => {
                 let proxied = settings.proxy.is_some();
                 let named = name.map(|name| Named::new(name, settings));
@@ -79,6 +78,11 @@ impl HttpConfig {
             }
         }
     }
+}
+
+/// Whether who is behind a URL must prove who it is.
+fn is_secure(url: &str) -> bool {
+    url.trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 impl ClientSettings {
@@ -134,5 +138,20 @@ impl ClientSettings {
             builder = builder.tls_danger_accept_invalid_certs(true).tls_danger_accept_invalid_hostnames(true);
         }
         builder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secure;
+
+    #[test]
+    fn only_https_needs_certificates() {
+        for url in ["https://a", "HTTPS://a", " https://a:443/b"] {
+            assert!(is_secure(url), "{url}");
+        }
+        for url in ["http://a", "http://https:b@a", "a:8086", "socks5://a", "", "häuser"] {
+            assert!(!is_secure(url), "{url}");
+        }
     }
 }

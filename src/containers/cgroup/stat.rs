@@ -3,7 +3,11 @@
 //! The kernel writes the keys in the same order each time. So the keys of the last reading are
 //! remembered by line, and a line is read by comparing it with the key that stood there last. A key
 //! counts once, where it stands first. Keys of the catalogue are names of the program; one that it does
-//! not know is shared by all rows.
+//! not know is shared by all rows. Cgroups whose files have the same keys share the list of them, which
+//! takes 2 kB.
+
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::scan;
 use crate::metric::Text;
@@ -39,11 +43,16 @@ const OWN_FIELDS: &[&str] = &[
     "working_set",
 ];
 
-/// The keys of the last reading.
-#[derive(Debug, Default)]
-pub(crate) struct StatKeys(Vec<Key>);
+thread_local! {
+    /// The keys that were learnt last: what the next cgroup's file begins with, most likely.
+    static LEARNT: RefCell<Arc<Vec<Key>>> = RefCell::default();
+}
 
-#[derive(Debug)]
+/// The keys of the last reading; none before the first.
+#[derive(Debug, Default)]
+pub(crate) struct StatKeys(Option<Arc<Vec<Key>>>);
+
+#[derive(Debug, Clone)]
 struct Key {
     name: Text,
     is_own: bool,
@@ -52,44 +61,51 @@ struct Key {
 impl StatKeys {
     /// The keys and their values, in the kernel's order.
     pub(crate) fn parse(&mut self, bytes: &[u8]) -> Vec<(Text, u64)> {
-        let mut found = Vec::with_capacity(self.0.len());
+        let keys = self.0.get_or_insert_with(|| LEARNT.with_borrow(Arc::clone));
+        let mut found = Vec::with_capacity(keys.len());
         let mut rest = bytes;
         let mut position = 0;
+        let mut has_learnt = false;
         while !rest.is_empty() && position < MOST_KEYS {
-            let expected = self.0.get(position).and_then(|key| quick(rest, &key.name));
-            let number = match expected {
-                Some((number, after)) => {
-                    rest = after;
-                    Some(number)
-                }
-                None => self.slow(position, &mut rest),
+            let expected = keys.get(position).and_then(|key| quick(rest, &key.name));
+            let number = if let Some((number, after)) = expected {
+                rest = after;
+                Some(number)
+            } else {
+                let number = slow(keys, position, &mut rest);
+                has_learnt |= number.is_some();
+                number
             };
-            if let (Some(number), Some(key)) = (number, self.0.get(position)) {
+            if let (Some(number), Some(key)) = (number, keys.get(position)) {
                 if !key.is_own {
                     found.push((key.name.clone(), number));
                 }
                 position += 1;
             }
         }
+        if has_learnt {
+            LEARNT.set(keys.clone());
+        }
         found
     }
+}
 
-    /// Reads a line whose key is not the one that stood there last, and remembers its key.
-    fn slow(&mut self, position: usize, rest: &mut &[u8]) -> Option<u64> {
-        let mut parts = rest.splitn(2, |byte| *byte == b'\n');
-        let line = parts.next().unwrap_or_default();
-        *rest = parts.next().unwrap_or_default();
-        let (key, value) = scan::word(line)?;
-        let number = scan::lone(value)?;
-        let key = Key::new(key)?;
-        // What stood behind it last is read anew too, or a key could stand at two lines.
-        self.0.truncate(position);
-        if self.0.iter().any(|other| other.name == key.name) {
-            return None;
-        }
-        self.0.push(key);
-        Some(number)
+/// Reads a line whose key is not the one that stood there last, and remembers its key.
+fn slow(keys: &mut Arc<Vec<Key>>, position: usize, rest: &mut &[u8]) -> Option<u64> {
+    let mut parts = rest.splitn(2, |byte| *byte == b'\n');
+    let line = parts.next().unwrap_or_default();
+    *rest = parts.next().unwrap_or_default();
+    let (key, value) = scan::word(line)?;
+    let number = scan::lone(value)?;
+    let key = Key::new(key)?;
+    // What stood behind it last is read anew too, or a key could stand at two lines.
+    if keys.iter().take(position).any(|other| other.name == key.name) {
+        return None;
     }
+    let own = Arc::make_mut(keys);
+    own.truncate(position);
+    own.push(key);
+    Some(number)
 }
 
 /// The number of a line that begins with `key` and a space, and what follows the line.
@@ -126,6 +142,8 @@ pub(crate) fn value_of(stat: &[(Text, u64)], key: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::StatKeys;
     use crate::metric::Text;
 
@@ -148,6 +166,20 @@ mod tests {
         check(&mut keys, "file 7\n", &[("file", 7)]);
         check(&mut keys, "", &[]);
         check(&mut keys, "file_mapped 8\nfile 9\n", &[("file_mapped", 8), ("file", 9)]);
+    }
+
+    #[test]
+    fn cgroups_with_the_same_keys_share_them() {
+        let [mut first, mut second] = [StatKeys::default(), StatKeys::default()];
+        let share = |first: &StatKeys, second: &StatKeys| {
+            Arc::ptr_eq(first.0.as_ref().unwrap(), second.0.as_ref().unwrap())
+        };
+        check(&mut first, "anon 1\nfile 2\n", &[("anon", 1), ("file", 2)]);
+        check(&mut second, "anon 3\nfile 4\n", &[("anon", 3), ("file", 4)]);
+        assert!(share(&first, &second));
+        check(&mut second, "anon 3\nkernel 5\n", &[("anon", 3), ("kernel", 5)]);
+        assert!(!share(&first, &second));
+        check(&mut first, "anon 6\nfile 7\n", &[("anon", 6), ("file", 7)]);
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub struct Usage {
 #[derive(Debug, Default)]
 struct Known {
     usage: Option<Arc<Usage>>,
-    /// Its folders were not found through the process that was named.
-    is_lost: bool,
+    /// Its folders were not found through the process that was named: from then on another one helps.
+    sought_from: Option<Monotonic>,
 }
 
 type Shared = Arc<Mutex<HashMap<ContainerId, Known>>>;
@@ -81,13 +81,14 @@ impl Filesystems {
 
     /// Whether a process of the container is to be named by [`Filesystems::follow`]: it is new, or was not
     /// found through the last one.
-    pub fn seeks(&self, id: &ContainerId) -> bool {
-        lock(&self.known).get(id).is_none_or(|known| known.is_lost)
+    pub fn seeks(&self, id: &ContainerId, now: Monotonic) -> bool {
+        let is_sought = |known: &Known| known.sought_from.is_some_and(|from| now >= from);
+        lock(&self.known).get(id).is_none_or(is_sought)
     }
 
     /// Walks through the container's folders from now on; `process` is one of it.
     pub fn follow(&self, id: &ContainerId, process: Process) {
-        lock(&self.known).entry(id.clone()).or_default().is_lost = false;
+        lock(&self.known).entry(id.clone()).or_default().sought_from = None;
         let _ = self.orders.send(Order::Follow(id.clone(), process));
     }
 

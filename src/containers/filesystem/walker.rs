@@ -36,7 +36,8 @@ struct Followed {
     /// Not its number: somebody else may have that by the time that it is this one's turn.
     process: Arc<Process>,
     place: Option<Place>,
-    due: Monotonic,
+    /// None: when another process of it is named.
+    due: Option<Monotonic>,
     failures: u32,
 }
 
@@ -79,8 +80,8 @@ impl Walker {
         }
         while !self.is_over {
             let now = SystemClock.monotonic();
-            let next = self.followed.iter().min_by_key(|(_, followed)| followed.due);
-            match next.map(|(id, followed)| (id.clone(), followed.due.since(now))) {
+            let due = self.followed.iter().filter_map(|(id, followed)| Some((followed.due?, id)));
+            match due.min().map(|(due, id)| (id.clone(), due.since(now))) {
                 Some((id, Duration::ZERO)) => self.visit(&id, orders),
                 Some((_, wait)) => self.take(orders.recv_timeout(wait)),
                 None => self.take(orders.recv().map_err(RecvTimeoutError::from)),
@@ -92,14 +93,9 @@ impl Walker {
     fn take(&mut self, order: Result<Order, RecvTimeoutError>) {
         match order {
             Ok(Order::Follow(id, process)) => {
-                let (process, due) = (Arc::new(process), SystemClock.monotonic());
-                let known = self.followed.entry(id);
-                known.and_modify(|followed| followed.process = process.clone()).or_insert(Followed {
-                    process,
-                    place: None,
-                    due,
-                    failures: 0,
-                });
+                let (process, due) = (Arc::new(process), Some(SystemClock.monotonic()));
+                let failures = self.followed.get(&id).map_or(0, |followed| followed.failures);
+                self.followed.insert(id, Followed { process, place: None, due, failures });
             }
             Ok(Order::Forget(id)) => {
                 self.followed.remove(&id);
@@ -120,7 +116,7 @@ impl Walker {
         match looked {
             Ok(usage) => {
                 followed.failures = 0;
-                followed.due = now.plus(pause(self.config.period, took));
+                followed.due = Some(now.plus(pause(self.config.period, took)));
                 if let Some(known) = known.get_mut(id) {
                     known.usage = Some(Arc::new(usage));
                 }
@@ -128,12 +124,11 @@ impl Walker {
             Err(why) => {
                 tracing::debug!(container = %id, %why, "what a container takes on disk is not known");
                 // The next process that is named may show other folders.
-                followed.place = None;
-                followed.due = now.plus(retry(self.config.period, took, followed.failures));
-                followed.failures = followed.failures.saturating_add(1);
+                followed.due = None;
                 if let Some(known) = known.get_mut(id) {
-                    known.is_lost = true;
+                    known.sought_from = Some(now.plus(retry(self.config.period, took, followed.failures)));
                 }
+                followed.failures = followed.failures.saturating_add(1);
             }
         }
     }

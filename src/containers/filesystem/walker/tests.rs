@@ -2,10 +2,11 @@
 //! thread's work is called for.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Order, Walker, Why, pause, rest, retry};
+use super::{Named, Order, Walker, Why, pause, rest, retry};
 use crate::containers::filesystem::place::Layer;
 use crate::containers::filesystem::{FilesystemConfig, Known, Shared, lock};
 use crate::containers::identity::ContainerId;
@@ -76,7 +77,8 @@ impl Made {
 
     fn follow(&mut self) {
         let process = Process::open(&Host::new(self.root.path()), 7).unwrap();
-        self.walker.take(Ok(Order::Follow(self.id.clone(), process)));
+        let named = Named { process: Arc::new(process), open: Arc::default() };
+        self.walker.take(Ok(Order::Follow(self.id.clone(), named)));
     }
 
     fn write(&self, path: &str, text: &str) {

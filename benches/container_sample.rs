@@ -23,7 +23,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use dunlin::containers::cgroup::{CgroupReader, Hierarchy};
+use dunlin::containers::cgroup::{CgroupReader, Hierarchy, Occasion};
 use dunlin::containers::group::{Group, Groups};
 use dunlin::containers::identity::{ContainerId, Runtime};
 use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, Owner, State};
@@ -84,7 +84,7 @@ impl Subject {
         let held = held_files()?;
         let mut reader = CgroupReader::new(hierarchy, path, Groups::default());
         let pid = reader.first_pid(host);
-        let before = reader.read(host, pid)?;
+        let before = reader.read(host, pid, &Occasion::default())?;
         let mut files = Vec::new();
         for (descriptor, target) in held_files()? {
             if !held.iter().any(|(own, _)| *own == descriptor) {
@@ -187,7 +187,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_, Vec<Subject>>>> {
             "(c) CgroupReader::read",
             Box::new(|subjects| {
                 for subject in subjects.iter_mut() {
-                    black_box(subject.reader.read(host, subject.pid)?);
+                    black_box(subject.reader.read(host, subject.pid, &Occasion::default())?);
                 }
                 Ok(0)
             }),
@@ -197,7 +197,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_, Vec<Subject>>>> {
             Box::new(move |subjects| {
                 let mut rows = Rows::new(UnixNanos(1), base());
                 for subject in subjects.iter_mut() {
-                    let reading = subject.reader.read(host, subject.pid)?;
+                    let reading = subject.reader.read(host, subject.pid, &Occasion::default())?;
                     let before = Some((&subject.before, &system));
                     add_rows(&subject.identity, &reading, &system, before, true, &mut rows);
                 }
@@ -218,7 +218,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_, Vec<Subject>>>> {
         let read = move |subjects: &mut Vec<Subject>| -> Outcome<usize> {
             for subject in subjects {
                 let reader = subject.asked.get_mut(at).ok_or("a reader for each group")?;
-                black_box(reader.read(host, subject.pid)?);
+                black_box(reader.read(host, subject.pid, &Occasion::default())?);
             }
             Ok(0)
         };
@@ -324,9 +324,9 @@ impl Drop for Made {
 fn check_removal(host: &Host, made: Made) -> Outcome<()> {
     let path = made.cgroups().into_iter().next().ok_or("no control group")?;
     let mut reader = CgroupReader::new(&made.hierarchy, &path, Groups::default());
-    reader.read(host, None)?;
+    reader.read(host, None, &Occasion::default())?;
     drop(made);
-    match reader.read(host, None) {
+    match reader.read(host, None, &Occasion::default()) {
         Err(error) if error.is_missing() => Ok(()),
         other => Err(format!("a control group that is gone was read: {other:?}").into()),
     }

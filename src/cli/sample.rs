@@ -112,7 +112,7 @@ impl Reading {
             if changes.iter().any(|change| matches!(change, Change::Appeared(_))) {
                 name_anew(containers, &self.host);
             }
-            containers.begin_pass();
+            containers.begin_pass(at);
             let ids: Vec<_> = containers.ids().cloned().collect();
             for id in ids {
                 containers.collect(&id, time, at, &mut rows);

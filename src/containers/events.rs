@@ -105,9 +105,8 @@ impl Event {
             .with("lifetime_ns", lifetime)
             .with("old_name", old_name)
             .with("health_status", health);
-        let mut own = Rows::new(self.at, rows.base().clone());
-        own.add_tagged("container_event", identity.tags().with("event", self.what.name()), fields);
-        rows.append(own);
+        let tags = identity.tags().with("event", self.what.name());
+        rows.of_moment(self.at, |rows| rows.add_tagged("container_event", tags, fields));
     }
 }
 

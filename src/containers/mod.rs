@@ -25,6 +25,7 @@ mod processes;
 pub mod reading;
 pub mod rows;
 pub mod runtime;
+mod sharing;
 pub mod spec;
 mod succession;
 mod target;
@@ -32,7 +33,6 @@ mod target;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use self::config::{Config, DockerConfig, Places};
 pub use self::events::Action;
@@ -42,22 +42,18 @@ pub use self::metadata::{Engine, Metadata};
 pub use self::other_cgroups::OtherCgroups;
 pub use self::reading::Activity;
 
-use self::cgroup::Hierarchy;
+use self::cgroup::{Hierarchy, Occasion};
 use self::discovery::Discovery;
 use self::events::Chronicle;
 use self::filesystem::Filesystems;
 use self::rows::SystemCpu;
-use self::runtime::{Want, containerd, docker_files};
+use self::runtime::{Want, containerd};
+use self::sharing::Networks;
 use self::spec::Spec;
 use self::succession::Estate;
 use self::target::{Surroundings, Target};
 use crate::host::Host;
 use crate::metric::{Moment, Monotonic, Rows, Text, UnixNanos};
-
-/// So long a runtime that is there gets to answer before its files are read.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// So old may be what they said, while there is nobody else to ask.
-const REFRESH: Duration = Duration::from_secs(10);
 
 /// A container came or went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +97,9 @@ pub struct Containers {
     engine: Engine,
     runtime_is_away: bool,
     system: Option<Arc<SystemCpu>>,
+    /// Of this pass, for those of whom nothing is known.
+    networks: Networks,
+    oom_kills: Option<u64>,
     must_look: bool,
     now: Monotonic,
     /// Of the settings before, until it was looked who is there.
@@ -125,6 +124,8 @@ impl Containers {
             engine: Engine { host: name.into(), version: Text::of("") },
             runtime_is_away: false,
             system: None,
+            networks: Networks::default(),
+            oom_kills: None,
             must_look: false,
             now: Monotonic::default(),
             estate: None,
@@ -172,10 +173,11 @@ impl Containers {
         self.targets.iter().filter_map(|(id, target)| Some((id, target.name(), target.cgroup_path()?)))
     }
 
-    /// Those whose rows wait for the runtime's word.
-    pub fn unnamed(&self) -> impl Iterator<Item = Want> {
-        let gone = self.departed.iter().filter(|target| target.holds());
-        self.targets.values().chain(gone).filter(|target| target.is_waiting()).map(Target::want)
+    /// Those whose rows wait for the runtime's word and who are to be asked for now.
+    pub fn unnamed(&mut self) -> impl Iterator<Item = Want> {
+        let gone = self.departed.iter_mut().filter(|target| target.holds());
+        let now = self.now;
+        self.targets.values_mut().chain(gone).filter_map(move |target| target.seek(now))
     }
 
     /// What to ask a runtime for, to name a container that is there.
@@ -206,7 +208,11 @@ impl Containers {
             }
             Update::Happened(id, action, at) => self.chronicle.happened(&id, action, at),
             Update::Gone(id) => self.chronicle.forgotten(&id),
-            Update::Unavailable => self.runtime_is_away = true,
+            Update::Unavailable => {
+                if !std::mem::replace(&mut self.runtime_is_away, true) {
+                    self.targets.values_mut().for_each(Target::seek_anew);
+                }
+            }
         }
     }
 
@@ -232,8 +238,16 @@ impl Containers {
         self.targets.get_mut(id)?.cpu_usage(&self.host)
     }
 
-    /// Reads what all containers of a pass are held against: the host's processor time.
-    pub fn begin_pass(&mut self) {
+    /// Lets a container that is not read for a while have but one file open.
+    pub fn rest(&mut self, id: &ContainerId) {
+        if let Some(target) = self.targets.get_mut(id) {
+            target.rest();
+        }
+    }
+
+    /// Reads what all containers of a pass are held against: the host's processor time, and whose network is whose.
+    pub fn begin_pass(&mut self, at: Monotonic) {
+        self.now = at;
         self.system = match SystemCpu::read(&self.host) {
             Ok(system) => Some(Arc::new(system)),
             Err(error) => {
@@ -241,6 +255,16 @@ impl Containers {
                 None
             }
         };
+        if matches!(self.hierarchy.as_deref(), Some(Hierarchy::V1 { .. })) {
+            self.oom_kills = rows::oom_kills(&self.host);
+        }
+        self.networks = Networks::default();
+        if self.targets.values().any(Target::is_nameless) {
+            self.networks = Networks::new(&self.host);
+            for target in self.targets.values_mut() {
+                target.note_network(&self.host, at, &mut self.networks);
+            }
+        }
     }
 
     /// Reads a container in full and adds its rows, or keeps the reading until it can be named. None
@@ -253,42 +277,44 @@ impl Containers {
         rows: &mut Rows,
     ) -> Option<Activity> {
         self.now = at;
-        self.targets.get_mut(id)?.look_for_process(&self.host);
-        let is_shared = self.targets.get(id)?.shares_network(&self.host, &self.targets);
+        let has_network = !self.targets.get(id)?.shares_network(&self.networks, &self.targets);
         let target = self.targets.get_mut(id)?;
-        let activity = target.read(&self.host, time, at, self.system.clone(), !is_shared)?;
+        let occasion = Occasion { at, oom_kills: self.oom_kills, ..Occasion::default() };
+        let activity = target.read(&self.host, time, &occasion, self.system.clone(), has_network)?;
         if let Some(filesystems) = &self.filesystems
-            && filesystems.seeks(id)
-            && let Some(process) = target.open_process(&self.host)
+            && filesystems.seeks(id, at)
+            && let Some(process) = target.open_process(&self.host, at)
         {
             filesystems.follow(id, process);
         }
         if let Some(counted) = target.count_ooms() {
             self.chronicle.counted(id, time, counted);
         }
-        self.release_target(id, rows);
+        let Self { host, config, engine, filesystems, .. } = self;
+        let runtime_is_away = self.runtime_is_away;
+        let around = Surroundings { host, config, engine, runtime_is_away, now: at };
+        release(target, filesystems.as_ref(), &around, rows);
         Some(activity)
     }
 
     /// Adds the rows of those readings that were kept and whose containers are known now, the last row
     /// of those that ended, and what happened.
     pub fn release(&mut self, rows: &mut Rows) {
-        let held: Vec<_> =
-            self.targets.iter().filter(|(_, target)| target.holds()).map(|(id, _)| id.clone()).collect();
-        for id in held {
-            self.release_target(&id, rows);
+        let Self { host, config, engine, filesystems, targets, departed, .. } = self;
+        let around =
+            Surroundings { host, config, engine, runtime_is_away: self.runtime_is_away, now: self.now };
+        for target in targets.values_mut().filter(|target| target.holds()) {
+            release(target, filesystems.as_ref(), &around, rows);
         }
-        let mut departed = std::mem::take(&mut self.departed);
         departed.retain_mut(|target| {
             if target.holds() {
-                self.seek_name(target);
+                target.seek_name(&around);
             }
-            target.release(&self.surroundings(), false, rows);
-            !target.is_over(self.now)
+            target.release(&around, false, rows);
+            !target.is_over(around.now)
         });
-        self.departed = departed;
         for mut ended in std::mem::take(&mut self.endings) {
-            ended.add_end(&self.surroundings(), rows);
+            ended.add_end(&around, rows);
         }
         let now = Moment { wall: rows.time(), monotonic: self.now };
         let (targets, departed) = (&self.targets, &self.departed);
@@ -330,36 +356,21 @@ impl Containers {
             target.learn(metadata.clone());
         }
     }
+}
 
-    fn release_target(&mut self, id: &ContainerId, rows: &mut Rows) {
-        // Taken out for a moment: its surroundings are borrowed from what is left.
-        let Some(mut target) = self.targets.remove(id) else { return };
-        self.seek_name(&mut target);
-        target.release(&self.surroundings(), true, rows);
-        if let Some(usage) = self.filesystems.as_ref().and_then(|filesystems| filesystems.latest(id)) {
-            target.add_filesystem(&usage, self.now, rows);
-        }
-        target.add_spec(&self.host, self.now, rows);
-        self.targets.insert(id.clone(), target);
+/// Adds the rows of what was read of a container, once it has a name.
+fn release(
+    target: &mut Target,
+    filesystems: Option<&Filesystems>,
+    around: &Surroundings<'_>,
+    rows: &mut Rows,
+) {
+    target.seek_name(around);
+    target.release(around, true, rows);
+    if let Some(usage) = filesystems.and_then(|filesystems| filesystems.latest(target.id())) {
+        target.add_filesystem(&usage, around.now, rows);
     }
-
-    /// Reads Docker's files for a container that the engine itself has not named in time; while it is away, now and then.
-    fn seek_name(&self, target: &mut Target) {
-        let (is_away, now) = (self.runtime_is_away, self.now);
-        let is_wanted = target.is_waiting() && (is_away || now.since(target.appeared()) >= PATIENCE);
-        let is_old = is_away && target.filed.is_some_and(|filed| now.since(filed) >= REFRESH);
-        if target.runtime() == Runtime::Docker && (is_wanted || is_old) {
-            target.filed = Some(now);
-            match docker_files::read(&self.host, &self.config, target.id()) {
-                Ok(metadata) => target.learn_from_files(metadata, is_away),
-                Err(error) => tracing::debug!(%error, "a container is not named by files either"),
-            }
-        }
-    }
-
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings { engine: &self.engine, now: self.now }
-    }
+    target.add_spec(around.host, around.now, rows);
 }
 
 #[cfg(test)]

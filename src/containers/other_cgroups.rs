@@ -14,15 +14,15 @@ use std::sync::Arc;
 
 pub use self::pattern::CgroupPattern;
 
-use super::cgroup::{CgroupReader, Hierarchy};
+use super::cgroup::{CgroupReader, Hierarchy, Occasion};
 use super::config::Config;
 use super::discovery::Watch;
 use super::identity::identify;
 use super::reading::{Activity, Reading};
-use super::rows::{Identity, SystemCpu, add_rows};
+use super::rows::{Identity, SystemCpu, add_rows, oom_kills};
 use super::runtime::containerd;
 use crate::host::{Host, Network};
-use crate::metric::{Rows, Tags};
+use crate::metric::{Monotonic, Rows, Tags};
 
 /// More groups than this are not read: each takes some twenty open files.
 const MOST_CGROUPS: usize = 512;
@@ -52,6 +52,7 @@ pub struct OtherCgroups {
     bundles: containerd::Cgroups,
     others: BTreeMap<String, Other>,
     system: SystemCpu,
+    oom_kills: Option<u64>,
     /// What was read last with the settings before.
     estate: BTreeMap<String, (Reading, SystemCpu)>,
     was_looked: bool,
@@ -73,6 +74,7 @@ impl OtherCgroups {
             bundles: containerd::Cgroups::new(&config.places.containerd_state),
             others: BTreeMap::new(),
             system: SystemCpu::default(),
+            oom_kills: None,
             estate: BTreeMap::new(),
             was_looked: false,
             were_too_many: false,
@@ -128,13 +130,22 @@ impl OtherCgroups {
     /// Reads what all of a pass are held against.
     pub fn begin_pass(&mut self) {
         self.system = SystemCpu::read(&self.host).unwrap_or_default();
+        self.oom_kills = oom_kills(&self.host);
+    }
+
+    /// Lets one that is not read for a while have but one file open.
+    pub fn rest(&mut self, path: &str) {
+        if let Some(other) = self.others.get_mut(path) {
+            other.reader.rest();
+        }
     }
 
     /// Reads one in full and adds its rows. None if it is gone.
-    pub fn collect(&mut self, path: &str, rows: &mut Rows) -> Option<Activity> {
+    pub fn collect(&mut self, path: &str, at: Monotonic, rows: &mut Rows) -> Option<Activity> {
         let other = self.others.get_mut(path)?;
         other.look_for_network(path, &self.host);
-        let reading = match other.reader.read(&self.host, other.pid) {
+        let occasion = Occasion { at, oom_kills: self.oom_kills, ..Occasion::default() };
+        let reading = match other.reader.read(&self.host, other.pid, &occasion) {
             Ok(reading) => reading,
             Err(error) => {
                 tracing::debug!(cgroup = path, %error, "a control group could not be read");

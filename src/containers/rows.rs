@@ -14,7 +14,7 @@ mod series;
 mod system;
 
 pub use self::series::Identity;
-pub use self::system::SystemCpu;
+pub use self::system::{SystemCpu, oom_kills};
 
 use super::identity::Runtime;
 use super::metadata::Metadata;

@@ -4,23 +4,27 @@
 //! when it is, else after a while under the short id, so that nothing is lost.
 
 mod heir;
+mod naming;
+mod process;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cgroup::{CgroupReader, Hierarchy};
+use self::process::Seen;
+use super::Config;
+use super::cgroup::{CgroupReader, Hierarchy, Occasion};
 use super::events::Counted;
 use super::filesystem;
 use super::group::Groups;
-use super::identity::{ContainerId, Runtime, lies_in};
+use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
 use super::processes::{self, Figures};
 use super::reading::{Activity, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use super::runtime::Want;
 use super::spec::{self, Spec};
-use crate::host::{Host, Network, process::Process};
+use crate::host::Host;
 use crate::metric::{Monotonic, Rows, Tags, Text, UnixNanos};
 
 /// So long readings wait for their container's name,
@@ -29,9 +33,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// and so many of them.
 const MOST_HELD: usize = 64;
 
+/// What is not known or seldom changes is looked for again after this at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// What a container's rows need besides its own readings.
 pub(super) struct Surroundings<'s> {
+    pub(super) host: &'s Host,
+    pub(super) config: &'s Config,
     pub(super) engine: &'s Engine,
+    pub(super) runtime_is_away: bool,
     pub(super) now: Monotonic,
 }
 
@@ -91,13 +101,15 @@ pub(super) struct Target {
     /// The process that the runtime names, once it was seen to belong to this container.
     pid: Option<u32>,
     /// Some process of it, while the runtime names none.
-    seen_pid: Option<u32>,
+    seen: Option<Seen>,
     identity: Option<Identity>,
     held: VecDeque<Held>,
     before: Option<Held>,
     spec: spec::Told,
     /// When Docker's files were read for it last.
-    pub(super) filed: Option<Monotonic>,
+    filed: Option<Monotonic>,
+    /// When its runtime was asked for its name last.
+    asked: Option<Monotonic>,
 }
 
 impl Target {
@@ -121,13 +133,14 @@ impl Target {
             departed: None,
             metadata: None,
             pid: None,
-            seen_pid: None,
+            seen: None,
             identity: None,
             // A queue that grows by itself begins with room for four, half a kilobyte each.
             held: VecDeque::with_capacity(1),
             before: None,
             spec: spec::Told::default(),
             filed: None,
+            asked: None,
         }
     }
 
@@ -153,10 +166,6 @@ impl Target {
         Want { id: self.id.clone(), runtime: self.runtime, cgroup }
     }
 
-    pub(super) fn appeared(&self) -> Monotonic {
-        self.appeared
-    }
-
     pub(super) fn metadata(&self) -> Option<&Arc<Metadata>> {
         self.metadata.as_ref()
     }
@@ -176,13 +185,15 @@ impl Target {
 
     pub(super) fn learn(&mut self, metadata: Arc<Metadata>) {
         if self.metadata.as_ref() != Some(&metadata) {
-            if let Some(cgroup) = &mut self.cgroup
-                && cgroup.first_read.is_some_and(|read| Some(read) < metadata.started_at)
-            {
-                cgroup.renew();
+            if let Some(cgroup) = &mut self.cgroup {
+                if cgroup.first_read.is_some_and(|read| Some(read) < metadata.started_at) {
+                    cgroup.renew();
+                }
+                // `docker update` changes limits.
+                cgroup.reader.renew();
             }
             self.metadata = Some(metadata);
-            self.pid = None;
+            self.forget_process();
             self.identity = None;
             self.spec.renew();
         }
@@ -219,31 +230,45 @@ impl Target {
         self.cgroup.as_mut()?.reader.cpu_usage(host).ok()
     }
 
+    /// Gives up its open files but the one that [`Target::cpu_usage`] reads: it is not read for a while.
+    pub(super) fn rest(&mut self) {
+        if let Some(cgroup) = &mut self.cgroup {
+            cgroup.reader.rest();
+            // Without a file that is its own, another may have its process's number by then.
+            self.forget_process();
+        }
+    }
+
     /// Reads everything and puts it into the queue.
     pub(super) fn read(
         &mut self,
         host: &Host,
         time: UnixNanos,
-        at: Monotonic,
+        occasion: &Occasion,
         system: Option<Arc<SystemCpu>>,
         has_network: bool,
     ) -> Option<Activity> {
+        let at = occasion.at;
         let wants_processes = self.cgroup.as_ref()?.processes.is_some();
-        let pid = if has_network || wants_processes { self.process(host) } else { None };
+        let pid = if has_network || wants_processes { self.process(host, at) } else { None };
         let cgroup = self.cgroup.as_mut()?;
         cgroup.first_read.get_or_insert(time);
-        let reading = match cgroup.reader.read(host, pid.filter(|_| has_network)) {
+        let reading = match cgroup.reader.read(host, pid.filter(|_| has_network), occasion) {
             Ok(reading) => reading,
             Err(error) => {
                 tracing::debug!(container = %self.id, %error, "a container could not be read");
                 return None;
             }
         };
+        let has_lost_network = cgroup.reader.has_lost_network();
         let processes = cgroup.processes.as_mut();
         let processes = processes.map(|reader| Box::new(reader.read(host, at, pid, has_network)));
         let activity = reading.activity();
         let system = system.unwrap_or_default();
         self.held.push_back(Held { time, reading, processes, system, has_network });
+        if has_lost_network {
+            self.forget_process();
+        }
         Some(activity)
     }
 
@@ -281,17 +306,18 @@ impl Target {
                 let known = Metadata { state, ..known };
                 Identity::new(&base, &known, around.engine, self.runtime, &self.id)
             });
-            let mut own = Rows::new(held.time, base.clone());
             let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
             let has_network = own_network.unwrap_or(held.has_network);
-            rows::add_rows(identity, &held.reading, &held.system, before, has_network, &mut own);
-            if let Some(figures) = held.processes.take() {
-                processes::add_rows(identity, &figures, has_network, &mut own);
-            }
-            if with_state && let Some(metadata) = &metadata {
-                rows::add_state_rows(identity, metadata, held.time, &mut own);
-            }
-            rows.append(own);
+            let figures = held.processes.take();
+            rows.of_moment(held.time, |rows| {
+                rows::add_rows(identity, &held.reading, &held.system, before, has_network, rows);
+                if let Some(figures) = figures {
+                    processes::add_rows(identity, &figures, has_network, rows);
+                }
+                if with_state && let Some(metadata) = &metadata {
+                    rows::add_state_rows(identity, metadata, held.time, rows);
+                }
+            });
             self.before = Some(held);
         }
     }
@@ -331,60 +357,5 @@ impl Target {
 
     fn identity(&self, base: &Tags, metadata: &Metadata, around: &Surroundings<'_>) -> Identity {
         Identity::new(base, metadata, around.engine, self.runtime, &self.id)
-    }
-
-    /// The process whose network is the container's. The runtime may name that of an earlier run,
-    /// whose number somebody else has now.
-    pub(super) fn process(&mut self, host: &Host) -> Option<u32> {
-        if self.pid.is_none()
-            && let Some(pid) = self.metadata.as_ref().and_then(|metadata| metadata.pid)
-            && host.read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| self.is_in(&text))
-        {
-            self.pid = Some(pid);
-        }
-        self.pid.or_else(|| self.cgroup.as_mut()?.reader.first_pid(host))
-    }
-
-    /// A process of it, for as long as that is there: its number may be given to another at any time.
-    pub(super) fn open_process(&mut self, host: &Host) -> Option<Process> {
-        let process = Process::open(host, self.process(host)?).ok()?;
-        let mut buffer = Vec::new();
-        self.is_in(process.cgroups(&mut buffer)?).then_some(process)
-    }
-
-    /// Whether a process is in this container, by its `/proc/PID/cgroup`.
-    fn is_in(&self, cgroup_file: &str) -> bool {
-        let names_it = self.id.is_full() && cgroup_file.contains(self.id.as_str());
-        names_it || self.cgroup.as_ref().is_some_and(|cgroup| lies_in(cgroup_file, &cgroup.path))
-    }
-
-    /// Whether its network is not its own, and so is not reported for it. Where the runtime did not say,
-    /// the network's namespace does: it is the host's, or another container's.
-    pub(super) fn shares_network(&self, host: &Host, others: &BTreeMap<ContainerId, Self>) -> bool {
-        if let Some(metadata) = &self.metadata {
-            return !metadata.network.is_own();
-        }
-        let Some(own) = self.network(host) else { return false };
-        let is_hosts = host.network_of(1).is_some_and(|hosts| hosts.is(&own));
-        // Of several that nothing is known of, the first reports.
-        let owns = |other: &Self| match &other.metadata {
-            Some(metadata) => metadata.network.is_own(),
-            None => other.id < self.id,
-        };
-        let mut others = others.values().filter(|other| other.id != self.id);
-        is_hosts
-            || others.any(|other| owns(other) && other.network(host).is_some_and(|others| others.is(&own)))
-    }
-
-    /// Looks which process to ask for the network of a container that the runtime did not name yet.
-    pub(super) fn look_for_process(&mut self, host: &Host) {
-        if self.metadata.is_none() {
-            self.seen_pid = self.cgroup.as_mut().and_then(|cgroup| cgroup.reader.first_pid(host));
-        }
-    }
-
-    fn network(&self, host: &Host) -> Option<Network> {
-        let named = self.metadata.as_ref().and_then(|metadata| metadata.pid);
-        host.network_of(named.or(self.seen_pid)?)
     }
 }

@@ -117,7 +117,7 @@ impl Machine {
 
     fn collect(&mut self, digit: char, second: u64) -> Vec<String> {
         let mut rows = rows(second);
-        self.containers.begin_pass();
+        self.containers.begin_pass(at(second));
         let time = rows.time();
         assert!(self.containers.collect(&id(digit), time, at(second), &mut rows).is_some());
         said(rows)
@@ -150,6 +150,20 @@ fn a_reading_waits_for_its_name_and_keeps_its_time() {
     assert_eq!(machine.release(6), ["cpu web running 5", "status web running 5"]);
     assert_eq!(machine.release(6), [""; 0]);
     assert_eq!(machine.collect(WEB, 7), ["cpu web running 7", "status web running 7"]);
+}
+
+#[test]
+fn who_stays_nameless_is_asked_for_ever_more_seldom() {
+    let mut machine = Machine::new();
+    machine.start(WEB, 0);
+    let mut asked = Vec::new();
+    for second in 0..200 {
+        machine.collect(WEB, second);
+        if machine.containers.unnamed().count() > 0 {
+            asked.push(second);
+        }
+    }
+    assert_eq!(asked, [0, 1, 2, 4, 8, 16, 32, 64, 124, 184]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod walk;
 
 pub use self::fills::Fills;
 pub use self::mount_table::MountTable;
-pub use self::network::Network;
+pub use self::network::{Network, NetworkName};
 pub use self::regular::Stamp;
 pub use self::steady::{Rank, SteadyFile};
 pub use self::walk::{Walk, Walked};

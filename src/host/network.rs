@@ -16,7 +16,32 @@ pub struct Network {
     table: Option<(u64, u64)>,
 }
 
+/// One of the names under which a network is found among many: see [`Network::names`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NetworkName {
+    /// The namespace.
+    Namespace(PathBuf),
+    /// The table.
+    Table((u64, u64)),
+    /// The table, of a network whose namespace is not known.
+    Alone((u64, u64)),
+}
+
 impl Network {
+    /// Under which it is to be found.
+    pub fn names(&self) -> impl Iterator<Item = NetworkName> {
+        let alone = self.table.filter(|_| self.namespace.is_none()).map(NetworkName::Alone);
+        let namespace = self.namespace.clone().map(NetworkName::Namespace);
+        namespace.into_iter().chain(self.table.map(NetworkName::Table)).chain(alone)
+    }
+
+    /// Under which those are found that are the same: exactly those that [`Network::is`] says it of.
+    pub fn same(&self) -> impl Iterator<Item = NetworkName> {
+        let table = if self.namespace.is_some() { NetworkName::Alone } else { NetworkName::Table };
+        let namespace = self.namespace.clone().map(NetworkName::Namespace);
+        namespace.into_iter().chain(self.table.map(table))
+    }
+
     /// Whether both are the same one.
     pub fn is(&self, other: &Self) -> bool {
         match (&self.namespace, &other.namespace) {
@@ -62,6 +87,8 @@ mod tests {
         };
         let check = |one: Network, other: Network, expected| {
             assert_eq!((one.is(&other), other.is(&one)), (expected, expected), "{one:?} {other:?}");
+            let is_found = one.same().any(|same| other.names().any(|name| name == same));
+            assert_eq!(is_found, expected, "{one:?} {other:?}");
         };
         check(network(Some(1), None), network(Some(1), Some((0, 7))), true);
         check(network(Some(1), Some((0, 7))), network(Some(2), Some((0, 7))), false);

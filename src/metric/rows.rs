@@ -40,9 +40,11 @@ impl Rows {
         }
     }
 
-    /// Takes the rows of another reading, which keep their own moment: those of a reading that waited.
-    pub fn append(&mut self, other: Self) {
-        self.samples.extend(other.samples);
+    /// Lets `add` add the rows of another moment: those of a reading that waited.
+    pub fn of_moment(&mut self, time: UnixNanos, add: impl FnOnce(&mut Self)) {
+        let own = std::mem::replace(&mut self.time, time);
+        add(self);
+        self.time = own;
     }
 
     /// How many rows there are.

@@ -50,7 +50,7 @@ impl Part for CgroupPart {
         }
         self.discover(pass.at);
         let Self { cgroups, states, .. } = self;
-        let Periods { rule, longest_power } = &pass.periods;
+        let Periods { rule, longest_power, interval } = &pass.periods;
         let mut due = Vec::new();
         for (path, state) in states {
             let wanted = state.is_due(pass.tick, *longest_power)
@@ -63,8 +63,11 @@ impl Part for CgroupPart {
             cgroups.begin_pass();
         }
         for (path, state) in due {
-            if let Some(activity) = cgroups.collect(path, rows) {
+            if let Some(activity) = cgroups.collect(path, pass.at, rows) {
                 state.sampled(rule, *longest_power, pass.at, activity);
+                if state.rests(*interval) {
+                    cgroups.rest(path);
+                }
             }
         }
         Ok(Outcome::Read)

@@ -102,7 +102,7 @@ impl ContainerPart {
 
     /// Whose turn it is at a tick: whoever is due, and whoever woke up.
     fn due(&mut self, pass: &Pass) -> Vec<ContainerId> {
-        let Periods { rule, longest_power } = &pass.periods;
+        let Periods { rule, longest_power, .. } = &pass.periods;
         let mut due = Vec::new();
         for (id, state) in &mut self.states {
             let wanted = state.is_due(pass.tick, *longest_power)
@@ -131,20 +131,21 @@ impl Part for ContainerPart {
             }
         }
         if !due.is_empty() {
-            self.containers.begin_pass();
+            self.containers.begin_pass(pass.at);
         }
-        let Periods { rule, longest_power } = &pass.periods;
+        let Periods { rule, longest_power, interval } = &pass.periods;
         for id in due {
             let activity = self.containers.collect(&id, pass.time, pass.at, rows);
             if let (Some(activity), Some(state)) = (activity, self.states.get_mut(&id)) {
                 state.sampled(rule, *longest_power, pass.at, activity);
+                if state.rests(*interval) {
+                    self.containers.rest(&id);
+                }
             }
         }
         self.containers.release(rows);
         if !pass.between_ticks {
-            for want in self.containers.unnamed() {
-                self.wants.ask(want);
-            }
+            self.containers.unnamed().for_each(|want| self.wants.ask(want));
         }
         Ok(Outcome::Read)
     }

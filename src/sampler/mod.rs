@@ -54,7 +54,7 @@ pub struct Config {
 impl Config {
     fn periods(&self) -> Periods {
         let longest_power = if self.dynamic { largest_power(self.interval, self.max_interval) } else { 0 };
-        Periods { rule: self.rule, longest_power }
+        Periods { rule: self.rule, longest_power, interval: self.interval }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A part of a pass: something that is read, whether a collector or all containers together.
 
 use std::any::Any;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::collectors::{CollectError, Collector, Outcome};
@@ -32,6 +33,8 @@ pub(super) struct Periods {
     pub(super) rule: Rule,
     /// The longest period is `interval * 2^longest_power`.
     pub(super) longest_power: u32,
+    /// The time between two ticks.
+    pub(super) interval: Duration,
 }
 
 impl Pass {

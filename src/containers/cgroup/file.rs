@@ -2,8 +2,14 @@
 //!
 //! A file that is not there is looked for again at each eighth reading only: which files there are
 //! depends on the kernel and on the controllers, which seldom change.
+//!
+//! What seldom says anything new (a limit, a peak, a counter of what hardly ever happens) is a [`SeldomFile`]: each file
+//! that is kept takes 5 kB of the kernel's memory, and there are a dozen that do change.
+
+use std::time::Duration;
 
 use crate::host::{Host, HostError, Rank, SteadyFile};
+use crate::metric::Monotonic;
 
 /// How many readings a missing file is left alone.
 const PATIENCE: u8 = 7;
@@ -68,9 +74,107 @@ impl LazyFile {
         }
     }
 
+    /// Whether it was looked for and not found.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.absent_for > 0
+    }
+
     /// The number that stands alone in it.
     pub(crate) fn number(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<u64> {
         self.read(host, buffer).bytes().and_then(super::scan::lone)
+    }
+
+    /// Gives up its descriptor, until it is read again.
+    pub(crate) fn close(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.close();
+        }
+    }
+}
+
+/// So long what a [`SeldomFile`] said is taken to hold: a limit that was changed is seen after this at the latest.
+const HOLDS_FOR: Duration = Duration::from_secs(15);
+
+/// When a cgroup is read, and what tells that a file has news which seldom has any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Occasion {
+    /// The moment.
+    pub at: Monotonic,
+    /// How many processes of the whole machine were killed for memory so far; none where the kernel does not count.
+    pub oom_kills: Option<u64>,
+    /// Whether everything may be new: limits were changed.
+    pub is_news: bool,
+}
+
+/// A file that seldom says anything new. As long as it does, it is kept open and read each time; then it is closed, and
+/// what it said holds for a while.
+#[derive(Debug)]
+pub(crate) struct SeldomFile<T> {
+    file: Option<SteadyFile>,
+    said: Option<T>,
+    was_read: bool,
+    /// When it is to be read; none: each time.
+    due: Option<Monotonic>,
+    is_followed: bool,
+}
+
+impl<T: Copy + PartialEq> SeldomFile<T> {
+    /// As [`LazyFile::below`].
+    pub(crate) fn below(directory: Option<&str>, name: &str) -> Self {
+        let file = directory.map(|directory| SteadyFile::new(format!("{directory}/{name}"), Rank::Usual));
+        Self { file, said: None, was_read: false, due: None, is_followed: false }
+    }
+
+    /// What it says, or said a while ago.
+    pub(crate) fn read(
+        &mut self,
+        occasion: &Occasion,
+        host: &Host,
+        buffer: &mut Vec<u8>,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let file = self.file.as_mut()?;
+        if !occasion.is_news && self.due.is_some_and(|due| occasion.at < due) {
+            return self.said;
+        }
+        let says = match file.read(host, buffer) {
+            Ok(()) => parse(buffer),
+            Err(error) if error.is_missing() || error.is_unsupported() => None,
+            // To be tried again at once.
+            Err(_) => {
+                self.due = None;
+                return None;
+            }
+        };
+        let is_moving = std::mem::replace(&mut self.was_read, true) && says != self.said;
+        self.said = says;
+        if is_moving || self.is_followed {
+            self.due = None;
+        } else {
+            file.close();
+            self.due = Some(occasion.at.plus(HOLDS_FOR));
+        }
+        says
+    }
+
+    /// It is read the next time, whatever it said.
+    pub(crate) fn renew(&mut self) {
+        self.due = None;
+    }
+
+    /// Whether it is to be read each time, even if it says the same.
+    pub(crate) fn follow(&mut self, is_followed: bool) {
+        if is_followed && !self.is_followed {
+            self.due = None;
+        }
+        self.is_followed = is_followed;
+    }
+
+    /// Gives up its descriptor.
+    pub(crate) fn close(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.close();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod v2;
 use std::cell::Cell;
 use std::io;
 
+pub use file::Occasion;
 pub use hierarchy::{Hierarchy, HierarchyError};
 
 use self::file::{Got, LazyFile};
@@ -42,6 +43,8 @@ pub struct CgroupReader {
     on_demand: Option<Box<on_demand::Files>>,
     network: Option<(u32, LazyFile)>,
     interfaces: Names,
+    /// Whether limits may have been changed.
+    has_news: bool,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl CgroupReader {
             Hierarchy::V2 { mount } => Files::V2(Box::new(v2::Files::new(mount, cgroup_path))),
         };
         let on_demand = on_demand::Files::new(hierarchy, cgroup_path, groups);
-        Self { directory, files, on_demand, network: None, interfaces: Names::default() }
+        Self { directory, files, on_demand, network: None, interfaces: Names::default(), has_news: false }
     }
 
     /// The processor time used so far, in nanoseconds, from one file: whether a container that is
@@ -78,18 +81,19 @@ impl CgroupReader {
     }
 
     /// Everything. With the id of one of its processes, its network too.
-    pub fn read(&mut self, host: &Host, pid: Option<u32>) -> Result<Reading, HostError> {
+    pub fn read(&mut self, host: &Host, pid: Option<u32>, occasion: &Occasion) -> Result<Reading, HostError> {
+        let occasion = &Occasion { is_news: std::mem::take(&mut self.has_news), ..*occasion };
         with_scratch(|buffer| {
             let mut reading = match &mut self.files {
                 Files::V1(files) => {
                     let usage_ns = known(files.cpu_text(host, buffer), v1::usage_ns)?;
                     still_there(usage_ns.is_some(), host, &self.directory)?;
-                    files.read(usage_ns, host, buffer)
+                    files.read(usage_ns, occasion, host, buffer)
                 }
                 Files::V2(files) => {
                     let cpu = known(files.cpu_text(host, buffer), v2::cpu)?;
                     still_there(cpu.is_some(), host, &self.directory)?;
-                    files.read(cpu, host, buffer)
+                    files.read(cpu, occasion, host, buffer)
                 }
             };
             reading.on_demand = self.on_demand.as_mut().map(|files| Box::new(files.read(host, buffer)));
@@ -100,6 +104,25 @@ impl CgroupReader {
             }
             Ok(reading)
         })
+    }
+
+    /// Limits may have been changed: the next time all files are read.
+    pub fn renew(&mut self) {
+        self.has_news = true;
+    }
+
+    /// Gives up all descriptors but the one that [`CgroupReader::cpu_usage`] needs, until everything is read again.
+    pub fn rest(&mut self) {
+        match &mut self.files {
+            Files::V1(files) => files.close_others(),
+            Files::V2(files) => files.close_others(),
+        }
+        self.network = None;
+    }
+
+    /// Whether the network of the process that was named last can be read no more: that process is gone.
+    pub fn has_lost_network(&self) -> bool {
+        self.network.as_ref().is_some_and(|(_, file)| file.is_absent())
     }
 
     /// One of the processes in the cgroup, for as long as nobody says which is the first.

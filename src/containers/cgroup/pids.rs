@@ -1,7 +1,7 @@
 //! How many processes and threads a cgroup has: `pids.current`, `pids.max`, `pids.events`, the same on
 //! v1 and v2.
 
-use super::file::LazyFile;
+use super::file::{LazyFile, Occasion, SeldomFile};
 use super::scan;
 use crate::containers::reading::Pids;
 use crate::host::Host;
@@ -10,26 +10,33 @@ use crate::host::Host;
 #[derive(Debug)]
 pub(crate) struct PidsFiles {
     current: LazyFile,
-    max: LazyFile,
-    events: LazyFile,
+    max: SeldomFile<u64>,
+    events: SeldomFile<u64>,
 }
 
 impl PidsFiles {
     /// Those of a directory, if there is one.
     pub(crate) fn below(directory: Option<&str>) -> Self {
-        let file = |name| LazyFile::below(directory, name);
-        Self { current: file("pids.current"), max: file("pids.max"), events: file("pids.events") }
+        Self {
+            current: LazyFile::below(directory, "pids.current"),
+            max: SeldomFile::below(directory, "pids.max"),
+            events: SeldomFile::below(directory, "pids.events"),
+        }
     }
 
     /// What they say now. Without a limit nothing can have stood in the way, so that file is left alone.
-    pub(crate) fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Pids> {
+    pub(crate) fn read(&mut self, occasion: &Occasion, host: &Host, buffer: &mut Vec<u8>) -> Option<Pids> {
         let current = self.current.number(host, buffer)?;
-        let limit = self.max.number(host, buffer);
-        let limit_hits = match limit {
-            Some(_) => self.events.read(host, buffer).bytes().and_then(limit_hits),
-            None => None,
-        };
+        let limit = self.max.read(occasion, host, buffer, scan::lone);
+        let limit_hits = limit.and_then(|_| self.events.read(occasion, host, buffer, limit_hits));
         Some(Pids { current, limit, limit_hits })
+    }
+
+    /// Gives up their descriptors, until they are read again.
+    pub(crate) fn close(&mut self) {
+        self.current.close();
+        self.max.close();
+        self.events.close();
     }
 }
 
@@ -40,7 +47,7 @@ fn limit_hits(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PidsFiles, limit_hits};
+    use super::{Occasion, PidsFiles, limit_hits};
     use crate::containers::reading::Pids;
     use crate::host::Host;
 
@@ -62,7 +69,8 @@ mod tests {
             for (name, text) in [("current", "3\n"), ("max", max), ("events", "max 12\n")] {
                 std::fs::write(folder.path().join(format!("pids.{name}")), text).unwrap();
             }
-            assert_eq!(files.read(&host, &mut Vec::new()), Some(expected), "{max:?}");
+            let news = Occasion { is_news: true, ..Occasion::default() };
+            assert_eq!(files.read(&news, &host, &mut Vec::new()), Some(expected), "{max:?}");
         };
         check("6\n", Pids { current: 3, limit: Some(6), limit_hits: Some(12) });
         check("max\n", Pids { current: 3, limit: None, limit_hits: None });

@@ -43,6 +43,11 @@ impl PressureFiles {
         }
         found
     }
+
+    /// Gives up their descriptors, until they are read again.
+    pub(crate) fn close(&mut self) {
+        self.0.iter_mut().for_each(|(_, file)| file.close());
+    }
 }
 
 /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`.

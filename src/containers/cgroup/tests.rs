@@ -1,11 +1,14 @@
 //! What must hold of `containers::cgroup`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{CgroupReader, Groups, Hierarchy, join};
+use super::{CgroupReader, Groups, Hierarchy, Occasion, join};
 use crate::containers::group::Group;
 use crate::containers::reading::{Counts, HugePages, OnDemand, Operations, Reading};
 use crate::host::Host;
+use crate::metric::Monotonic;
 
 /// Where a container of that id is, on the two captured machines.
 const MACHINES: [(&str, &str, &str); 2] =
@@ -33,10 +36,14 @@ fn shot(shot: &str) -> Vec<Pair> {
                 CgroupReader::new(&hierarchy, &format!("{before}{id}{after}"), Groups::default());
             let pid = reader.first_pid(&host);
             assert!(pid.is_some(), "{machine} {id} has processes");
-            let reading = reader.read(&host, pid).unwrap();
+            let reading = reader.read(&host, pid, &Occasion::default()).unwrap();
             let cpu_ns = reading.cpu.unwrap().usage_ns;
             assert_eq!(reader.cpu_usage(&host).unwrap(), cpu_ns);
-            assert_eq!(reader.read(&host, pid).unwrap(), reading, "kept files say the same");
+            assert_eq!(
+                reader.read(&host, pid, &Occasion::default()).unwrap(),
+                reading,
+                "kept files say the same"
+            );
             assert!(!reader.is_gone(&host));
             let name = docker["name"].as_str().unwrap().to_owned();
             pairs.push(Pair { machine, name, docker, reading });
@@ -196,12 +203,12 @@ fn v2_host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host, CgroupReader) {
 #[test]
 fn a_cgroup_that_is_gone_is_an_error_and_a_missing_controller_is_none() {
     let (folder, host, mut reader) = v2_host(&[("memory.current", "5\n")]);
-    let reading = reader.read(&host, None).unwrap();
+    let reading = reader.read(&host, None, &Occasion::default()).unwrap();
     assert_eq!((reading.cpu, reading.memory.unwrap().usage), (None, 5));
     assert!(reader.cpu_usage(&host).unwrap_err().is_missing());
     assert!(!reader.is_gone(&host));
     std::fs::remove_dir_all(folder.path().join("c")).unwrap();
-    assert!(reader.read(&host, None).unwrap_err().is_missing());
+    assert!(reader.read(&host, None, &Occasion::default()).unwrap_err().is_missing());
     assert!(reader.is_gone(&host));
 }
 
@@ -225,7 +232,7 @@ fn nonsense_in_every_file_is_nothing_known() {
     for text in ["", "\n", "max\n", "-1\n", "x y z\n\n", "99999999999999999999999", "\u{0}\u{fffd}= :\n"] {
         let (_folder, host, mut reader) = v2_host(&names.map(|name| (name, text)));
         let expected = Reading { block_io: Some(Vec::new()), ..Reading::default() };
-        assert_eq!(reader.read(&host, Some(1)).unwrap(), expected, "{text:?}");
+        assert_eq!(reader.read(&host, Some(1), &Occasion::default()).unwrap(), expected, "{text:?}");
     }
 }
 
@@ -246,7 +253,11 @@ fn nonsense_in_the_files_of_a_group_is_nothing_known() {
         let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/".to_owned() }, "/c", groups);
         let pages = HugePages { size: "2MB".into(), used: Counts::default(), reserved: Counts::default() };
         let expected = OnDemand { huge_pages: vec![pages], ..OnDemand::default() };
-        assert_eq!(reader.read(&host, None).unwrap().on_demand, Some(Box::new(expected)), "{text:?}");
+        assert_eq!(
+            reader.read(&host, None, &Occasion::default()).unwrap().on_demand,
+            Some(Box::new(expected)),
+            "{text:?}"
+        );
     }
 }
 
@@ -258,7 +269,7 @@ fn limits_of_max_are_no_limits() {
         ("pids.current", "1\n"),
         ("pids.max", "max\n"),
     ]);
-    let reading = reader.read(&host, None).unwrap();
+    let reading = reader.read(&host, None, &Occasion::default()).unwrap();
     assert_eq!((reading.memory.unwrap().limit, reading.pids.unwrap().limit), (Some(u64::MAX), None));
 }
 
@@ -269,7 +280,7 @@ fn the_root_is_a_control_group_with_fewer_files() {
         let root = format!("{}/tests/fixtures/host/{machine}/t0", env!("CARGO_MANIFEST_DIR"));
         let host = Host::new(root);
         CgroupReader::new(&Hierarchy::detect(&host).unwrap(), "/", Groups::default())
-            .read(&host, None)
+            .read(&host, None, &Occasion::default())
             .unwrap()
     };
     let v1 = read("cgroup-v1-docker");
@@ -292,7 +303,7 @@ fn the_roots_memory_is_absent_where_its_parts_are() {
     let check = |files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>| {
         let (_folder, host, _) = v2_host(files);
         let mut reader = CgroupReader::new(&Hierarchy::V2 { mount: "/c".to_owned() }, "/", Groups::default());
-        let memory = reader.read(&host, None).unwrap().memory;
+        let memory = reader.read(&host, None, &Occasion::default()).unwrap().memory;
         assert_eq!(memory.map(|memory| (memory.usage, memory.swap)), expected, "{files:?}");
     };
     check(&[("memory.stat", "anon 3\nfile 4\n")], Some((7, None)));
@@ -312,7 +323,7 @@ fn the_network_of_another_process_is_read_anew() {
         std::fs::write(directory.join("dev"), format!("{name}: 1 2 3 4 0 0 0 0 5 6 7 8\n")).unwrap();
     }
     let mut names = |pid| {
-        let reading = reader.read(&host, pid).unwrap();
+        let reading = reader.read(&host, pid, &Occasion::default()).unwrap();
         reading.network.iter().map(|one| one.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(Some(7)), ["eth0"]);
@@ -320,6 +331,76 @@ fn the_network_of_another_process_is_read_anew() {
     assert_eq!(names(None), [""; 0]);
     assert_eq!(names(Some(9)), [""; 0]);
     assert_eq!(names(Some(7)), ["eth0"]);
+}
+
+/// With that of the network, a dozen.
+#[test]
+fn eleven_files_are_kept_and_one_while_it_rests() {
+    let both = ["pids.current", "pids.max", "cpu.pressure", "memory.pressure", "io.pressure", "memory.stat"];
+    let v1 = [
+        "cpuacct.usage",
+        "cpuacct.stat",
+        "cpu.stat",
+        "memory.usage_in_bytes",
+        "memory.limit_in_bytes",
+        "memory.max_usage_in_bytes",
+        "memory.failcnt",
+        "memory.oom_control",
+        "memory.kmem.usage_in_bytes",
+        "blkio.throttle.io_service_bytes_recursive",
+        "blkio.throttle.io_serviced_recursive",
+        "blkio.throttle.io_service_bytes",
+        "blkio.bfq.io_service_bytes_recursive",
+    ];
+    let v2 = ["cpu.stat", "memory.current", "memory.max", "memory.peak", "memory.swap.current"];
+    let v2 = [&v2[..], &["memory.events", "io.stat"]].concat();
+    let top = "/".to_owned();
+    let controllers = ["cpu", "cpuacct", "memory", "pids", "blkio"];
+    let controllers = controllers.map(|name| (name.to_owned(), top.clone())).into();
+    for (hierarchy, own, most) in [
+        (Hierarchy::V1 { controllers, unified: Some(top.clone()) }, &v1[..], 11),
+        (Hierarchy::V2 { mount: top.clone() }, &v2[..], 10),
+    ] {
+        let files: Vec<_> = both.iter().chain(own).map(|name| (*name, "8:0 Read 1\n")).collect();
+        let (folder, host, _) = v2_host(&files);
+        std::fs::write(folder.path().join("c/cpuacct.usage"), "5\n").unwrap();
+        std::fs::write(folder.path().join("c/cpu.stat"), "usage_usec 5\n").unwrap();
+        for name in ["memory.usage_in_bytes", "memory.current", "pids.current"] {
+            std::fs::write(folder.path().join("c").join(name), "5\n").unwrap();
+        }
+        let ours = Host::new("/");
+        let kept = || {
+            let open = ours.list("/proc/self/fd").unwrap();
+            let path = |name: &String| ours.link(format!("/proc/self/fd/{name}")).ok();
+            open.iter().filter_map(path).filter(|path| path.starts_with(folder.path())).count()
+        };
+        let mut reader = CgroupReader::new(&hierarchy, "/c", Groups::default());
+        let read = |reader: &mut CgroupReader| reader.read(&host, None, &Occasion::default()).unwrap();
+        let reading = read(&mut reader);
+        assert_eq!(kept(), most, "{hierarchy:?}");
+        reader.rest();
+        assert_eq!((kept(), reader.cpu_usage(&host).is_ok(), kept()), (1, true, 1), "{hierarchy:?}");
+        assert_eq!(read(&mut reader), reading);
+    }
+}
+
+#[test]
+fn a_changed_limit_is_seen_when_it_is_told_of() {
+    let (folder, host, mut reader) = v2_host(&[("memory.current", "5\n"), ("memory.max", "90\n")]);
+    let limit = |reader: &mut CgroupReader, second| {
+        let at = Monotonic(Duration::from_secs(second));
+        let reading = reader.read(&host, None, &Occasion { at, ..Occasion::default() }).unwrap();
+        reading.memory.unwrap().limit
+    };
+    assert_eq!(limit(&mut reader, 1), Some(90));
+    std::fs::write(folder.path().join("c/memory.max"), "70\n").unwrap();
+    assert_eq!(limit(&mut reader, 2), Some(90));
+    reader.renew();
+    assert_eq!(limit(&mut reader, 3), Some(70));
+    std::fs::write(folder.path().join("c/memory.max"), "50\n").unwrap();
+    assert_eq!([4, 5, 20].map(|second| limit(&mut reader, second)), [Some(50); 3], "it changes just now");
+    std::fs::write(folder.path().join("c/memory.max"), "30\n").unwrap();
+    assert_eq!([21, 34, 36].map(|second| limit(&mut reader, second)), [Some(50), Some(50), Some(30)]);
 }
 
 #[test]

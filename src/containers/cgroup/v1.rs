@@ -5,15 +5,16 @@
 //! not read: their length grows with the number of cores.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::file::{Got, LazyFile};
+use super::file::{Got, LazyFile, Occasion, SeldomFile};
 use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
 use super::scan;
 use super::stat::{StatKeys, value_of};
 use crate::containers::reading::{BlockDevice, Cpu, Memory, MemoryEvents, Operations, Reading};
 use crate::host::Host;
-use crate::metric::Text;
+use crate::metric::{Monotonic, Text};
 
 /// `cpuacct.stat` counts in steps of `USER_HZ`, which is 100 on every architecture of today.
 const NANOS_PER_TICK: u64 = 10_000_000;
@@ -31,16 +32,15 @@ const BLOCK_FILES: [(&str, &str); 4] = [
 /// The key of v2's `memory.stat` for what v1 has in a file of its own.
 const KERNEL: &str = "kernel";
 
-/// How many readings pass before the other block files are looked at again, while there is nothing
-/// in the first.
-const PATIENCE: u8 = 7;
+/// How long it is until the other block files are looked at again, while there is nothing in the first.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The files of one cgroup.
 #[derive(Debug)]
 pub(crate) struct Files {
     cpu_usage: LazyFile,
     cpu_ticks: LazyFile,
-    cpu_stat: LazyFile,
+    cpu_stat: SeldomFile<Cpu>,
     memory: MemoryFiles,
     block: BlockFiles,
     pids: PidsFiles,
@@ -50,13 +50,27 @@ pub(crate) struct Files {
 #[derive(Debug)]
 struct MemoryFiles {
     usage: LazyFile,
-    limit: LazyFile,
-    max_usage: LazyFile,
-    fail_count: LazyFile,
-    oom_control: LazyFile,
+    limit: SeldomFile<u64>,
+    max_usage: SeldomFile<u64>,
+    fail_count: SeldomFile<u64>,
+    oom_control: SeldomFile<OomState>,
     kernel: LazyFile,
     stat: LazyFile,
     keys: StatKeys,
+    /// The least limit of the cgroup and those above it, as `memory.stat` had it.
+    effective_limit: Option<u64>,
+    /// How many processes of the machine were killed for memory when `memory.oom_control` was looked at.
+    oom_kills: Option<u64>,
+}
+
+/// `memory.oom_control`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct OomState {
+    /// Its tasks wait for memory instead of being killed for it.
+    is_waited: bool,
+    under_oom: Option<bool>,
+    /// Since Linux 4.13.
+    kills: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -64,7 +78,8 @@ struct BlockFiles {
     groups: [(LazyFile, LazyFile); 4],
     chosen: usize,
     is_settled: bool,
-    readings_left: u8,
+    /// When all are looked at again, while there is nothing in the first.
+    due: Monotonic,
 }
 
 impl Files {
@@ -77,7 +92,7 @@ impl Files {
         Self {
             cpu_usage: LazyFile::below(cpuacct.as_deref(), "cpuacct.usage"),
             cpu_ticks: LazyFile::below(cpuacct.as_deref(), "cpuacct.stat"),
-            cpu_stat: LazyFile::below(cpu.as_deref(), "cpu.stat"),
+            cpu_stat: SeldomFile::below(cpu.as_deref(), "cpu.stat"),
             memory: MemoryFiles::below(memory.as_deref()),
             block: BlockFiles::below(block.as_deref()),
             pids: PidsFiles::below(pids.as_deref()),
@@ -91,27 +106,43 @@ impl Files {
     }
 
     /// Everything, given the text of [`Files::cpu_text`].
-    pub(crate) fn read(&mut self, usage_ns: Option<u64>, host: &Host, buffer: &mut Vec<u8>) -> Reading {
+    pub(crate) fn read(
+        &mut self,
+        usage_ns: Option<u64>,
+        occasion: &Occasion,
+        host: &Host,
+        buffer: &mut Vec<u8>,
+    ) -> Reading {
         Reading {
-            cpu: usage_ns.map(|usage_ns| self.cpu(usage_ns, host, buffer)),
-            memory: self.memory.read(host, buffer),
-            block_io: self.block.read(host, buffer),
+            cpu: usage_ns.map(|usage_ns| self.cpu(usage_ns, occasion, host, buffer)),
+            memory: self.memory.read(occasion, host, buffer),
+            block_io: self.block.read(occasion, host, buffer),
             network: Vec::new(),
-            pids: self.pids.read(host, buffer),
+            pids: self.pids.read(occasion, host, buffer),
             pressure: self.pressure.read(host, buffer),
             on_demand: None,
         }
     }
 
-    fn cpu(&mut self, usage_ns: u64, host: &Host, buffer: &mut Vec<u8>) -> Cpu {
-        let mut cpu = Cpu { usage_ns, ..Cpu::default() };
+    fn cpu(&mut self, usage_ns: u64, occasion: &Occasion, host: &Host, buffer: &mut Vec<u8>) -> Cpu {
+        let throttling = self.cpu_stat.read(occasion, host, buffer, |bytes| Some(throttling(bytes)));
+        let mut cpu = Cpu { usage_ns, ..throttling.unwrap_or_default() };
+        // Without a quota nothing is counted.
+        self.cpu_stat.follow(cpu.periods.is_some_and(|periods| periods > 0));
         if let Some(bytes) = self.cpu_ticks.read(host, buffer).bytes() {
             add_ticks(bytes, &mut cpu);
         }
-        if let Some(bytes) = self.cpu_stat.read(host, buffer).bytes() {
-            add_throttling(bytes, &mut cpu);
-        }
         cpu
+    }
+
+    /// Gives up all descriptors but that of [`Files::cpu_text`].
+    pub(crate) fn close_others(&mut self) {
+        self.cpu_ticks.close();
+        self.cpu_stat.close();
+        self.memory.close();
+        self.block.close();
+        self.pids.close();
+        self.pressure.close();
     }
 }
 
@@ -133,7 +164,8 @@ fn add_ticks(bytes: &[u8], cpu: &mut Cpu) {
 }
 
 /// `cpu.stat`.
-fn add_throttling(bytes: &[u8], cpu: &mut Cpu) {
+fn throttling(bytes: &[u8]) -> Cpu {
+    let mut cpu = Cpu::default();
     for (key, value) in scan::pairs(bytes) {
         match key {
             b"nr_periods" => cpu.periods = Some(value),
@@ -144,63 +176,88 @@ fn add_throttling(bytes: &[u8], cpu: &mut Cpu) {
             _ => {}
         }
     }
+    cpu
 }
 
 impl MemoryFiles {
     fn below(directory: Option<&str>) -> Self {
         let file = |name| LazyFile::below(directory, name);
+        let seldom = |name| SeldomFile::below(directory, name);
         Self {
             usage: file("memory.usage_in_bytes"),
-            limit: file("memory.limit_in_bytes"),
-            max_usage: file("memory.max_usage_in_bytes"),
-            fail_count: file("memory.failcnt"),
-            oom_control: file("memory.oom_control"),
+            limit: seldom("memory.limit_in_bytes"),
+            max_usage: seldom("memory.max_usage_in_bytes"),
+            fail_count: seldom("memory.failcnt"),
+            oom_control: SeldomFile::below(directory, "memory.oom_control"),
             kernel: file("memory.kmem.usage_in_bytes"),
             stat: file("memory.stat"),
             keys: StatKeys::default(),
+            effective_limit: None,
+            oom_kills: None,
         }
     }
 
-    fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
+    fn read(&mut self, occasion: &Occasion, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
         let usage = self.usage.number(host, buffer)?;
-        let limit = self.limit.number(host, buffer);
-        let max_usage = self.max_usage.number(host, buffer);
-        let fail_count = self.fail_count.number(host, buffer);
-        let (under_oom, oom_kills) =
-            self.oom_control.read(host, buffer).bytes().map(oom_state).unwrap_or_default();
         let kernel = self.kernel.number(host, buffer);
         let keys = &mut self.keys;
         let mut stat =
             self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
+        self.look_for_news(value_of(&stat, "hierarchical_memory_limit"), occasion.oom_kills);
+        let max_usage = self.max_usage.read(occasion, host, buffer, scan::lone);
+        let oom = self.oom_control.read(occasion, host, buffer, |bytes| Some(oom_state(bytes)));
+        let oom = oom.unwrap_or_default();
+        self.oom_control.follow(oom.is_waited);
         if let (Some(kernel), None) = (kernel, value_of(&stat, KERNEL)) {
             stat.push((Text::of(KERNEL), kernel));
         }
         Some(Memory {
             usage,
-            limit,
-            max_usage,
-            fail_count,
+            limit: self.limit.read(occasion, host, buffer, scan::lone),
+            max_usage: max_usage.map(|most| most.max(usage)),
+            fail_count: self.fail_count.read(occasion, host, buffer, scan::lone),
             inactive_file: value_of(&stat, "total_inactive_file"),
             swap: value_of(&stat, "total_swap"),
-            oom_kills,
-            under_oom,
+            oom_kills: oom.kills,
+            under_oom: oom.under_oom,
             events: MemoryEvents::default(),
             stat,
         })
     }
+
+    /// Another limit shows in the least of all, which is read each time; nobody is killed without being counted for
+    /// the whole machine.
+    fn look_for_news(&mut self, effective_limit: Option<u64>, oom_kills: Option<u64>) {
+        if std::mem::replace(&mut self.effective_limit, effective_limit) != effective_limit {
+            self.limit.renew();
+        }
+        if std::mem::replace(&mut self.oom_kills, oom_kills) != oom_kills {
+            self.oom_control.renew();
+        }
+    }
+
+    fn close(&mut self) {
+        for file in [&mut self.usage, &mut self.kernel, &mut self.stat] {
+            file.close();
+        }
+        for file in [&mut self.limit, &mut self.max_usage, &mut self.fail_count] {
+            file.close();
+        }
+        self.oom_control.close();
+    }
 }
 
-/// `memory.oom_control`: whether its tasks wait for memory, and since Linux 4.13 how many were killed.
-fn oom_state(bytes: &[u8]) -> (Option<bool>, Option<u64>) {
-    let (mut under_oom, mut kills) = (None, None);
+fn oom_state(bytes: &[u8]) -> OomState {
+    let mut state = OomState::default();
     for (key, value) in scan::pairs(bytes) {
         match key {
-            b"under_oom" => under_oom = Some(value > 0),
-            b"oom_kill" => kills = Some(value),
+            b"oom_kill_disable" => state.is_waited = value > 0,
+            b"under_oom" => state.under_oom = Some(value > 0),
+            b"oom_kill" => state.kills = Some(value),
             _ => {}
         }
     }
-    (under_oom, kills)
+    state
 }
 
 impl BlockFiles {
@@ -208,14 +265,13 @@ impl BlockFiles {
         let groups = BLOCK_FILES.map(|(bytes, requests)| {
             (LazyFile::below(directory, bytes), LazyFile::below(directory, requests))
         });
-        Self { groups, chosen: 0, is_settled: false, readings_left: 0 }
+        Self { groups, chosen: 0, is_settled: false, due: Monotonic::default() }
     }
 
     /// The devices in the first group of files that has any. Until one has, the first group that
     /// exists is read, and the others now and then.
-    fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Vec<BlockDevice>> {
-        if self.is_settled || self.readings_left > 0 {
-            self.readings_left = self.readings_left.saturating_sub(1);
+    fn read(&mut self, occasion: &Occasion, host: &Host, buffer: &mut Vec<u8>) -> Option<Vec<BlockDevice>> {
+        if self.is_settled || occasion.at < self.due {
             let devices = self.group(self.chosen, host, buffer);
             self.is_settled |= devices.as_ref().is_some_and(|devices| !devices.is_empty());
             return devices;
@@ -228,13 +284,27 @@ impl BlockFiles {
             if !devices.is_empty() {
                 self.chosen = at;
                 self.is_settled = true;
+                self.close_all_but(at);
                 return Some(devices);
             }
             first = first.or(Some(at));
         }
         self.chosen = first?;
-        self.readings_left = PATIENCE;
+        self.due = occasion.at.plus(PATIENCE);
+        self.close_all_but(self.chosen);
         Some(Vec::new())
+    }
+
+    fn close_all_but(&mut self, chosen: usize) {
+        let others = self.groups.iter_mut().enumerate().filter(|(at, _)| *at != chosen);
+        for (_, (bytes, requests)) in others {
+            bytes.close();
+            requests.close();
+        }
+    }
+
+    fn close(&mut self) {
+        self.close_all_but(self.groups.len());
     }
 
     fn group(&mut self, at: usize, host: &Host, buffer: &mut Vec<u8>) -> Option<Vec<BlockDevice>> {

@@ -6,7 +6,7 @@
 //! anonymous memory and page cache takes, as v1 and cAdvisor have it; no memory.swap.current, whose place
 //! the whole machine's takes; no events, peaks, limits and numbers of processes.
 
-use super::file::{Got, LazyFile};
+use super::file::{Got, LazyFile, Occasion, SeldomFile};
 use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
 use super::scan;
@@ -28,8 +28,8 @@ pub(crate) struct Files {
 #[derive(Debug)]
 struct MemoryFiles {
     current: LazyFile,
-    max: LazyFile,
-    peak: LazyFile,
+    max: SeldomFile<u64>,
+    peak: SeldomFile<u64>,
     swap: LazyFile,
     events: LazyFile,
     stat: LazyFile,
@@ -49,8 +49,8 @@ impl Files {
             cpu_stat: file("cpu.stat"),
             memory: MemoryFiles {
                 current: file("memory.current"),
-                max: file("memory.max"),
-                peak: file("memory.peak"),
+                max: SeldomFile::below(Some(&directory), "memory.max"),
+                peak: SeldomFile::below(Some(&directory), "memory.peak"),
                 swap: file("memory.swap.current"),
                 events: file("memory.events"),
                 stat: file("memory.stat"),
@@ -70,16 +70,30 @@ impl Files {
     }
 
     /// Everything, given what [`cpu`] made of the text of [`Files::cpu_text`].
-    pub(crate) fn read(&mut self, cpu: Option<Cpu>, host: &Host, buffer: &mut Vec<u8>) -> Reading {
+    pub(crate) fn read(
+        &mut self,
+        cpu: Option<Cpu>,
+        occasion: &Occasion,
+        host: &Host,
+        buffer: &mut Vec<u8>,
+    ) -> Reading {
         Reading {
             cpu,
-            memory: self.memory.read(host, buffer),
+            memory: self.memory.read(occasion, host, buffer),
             block_io: self.io_stat.read(host, buffer).bytes().map(devices),
             network: Vec::new(),
-            pids: self.pids.read(host, buffer),
+            pids: self.pids.read(occasion, host, buffer),
             pressure: self.pressure.read(host, buffer),
             on_demand: None,
         }
+    }
+
+    /// Gives up all descriptors but that of [`Files::cpu_text`].
+    pub(crate) fn close_others(&mut self) {
+        self.memory.close();
+        self.io_stat.close();
+        self.pids.close();
+        self.pressure.close();
     }
 }
 
@@ -106,16 +120,16 @@ pub(crate) fn cpu(bytes: &[u8]) -> Option<Cpu> {
 }
 
 impl MemoryFiles {
-    fn read(&mut self, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
+    fn read(&mut self, occasion: &Occasion, host: &Host, buffer: &mut Vec<u8>) -> Option<Memory> {
         let current = self.current.number(host, buffer);
         if current.is_none() && !self.is_root {
             return None;
         }
-        let limit = self.max.read(host, buffer).bytes().and_then(|bytes| match bytes.trim_ascii() {
+        let limit = self.max.read(occasion, host, buffer, |bytes| match bytes.trim_ascii() {
             b"max" => Some(u64::MAX),
             bytes => scan::lone(bytes),
         });
-        let max_usage = self.peak.number(host, buffer);
+        let max_usage = self.peak.read(occasion, host, buffer, scan::lone);
         let swap = self.swap.number(host, buffer);
         let swap = swap.or_else(|| self.whole.read(host, buffer).bytes().and_then(swap_in_use));
         let (events, oom_kills) = self.events.read(host, buffer).bytes().map(events).unwrap_or_default();
@@ -126,7 +140,7 @@ impl MemoryFiles {
         Some(Memory {
             usage,
             limit,
-            max_usage,
+            max_usage: max_usage.map(|most| most.max(usage)),
             fail_count: events.oom,
             inactive_file,
             swap,
@@ -135,6 +149,14 @@ impl MemoryFiles {
             events,
             stat,
         })
+    }
+
+    fn close(&mut self) {
+        for file in [&mut self.current, &mut self.swap, &mut self.events, &mut self.stat, &mut self.whole] {
+            file.close();
+        }
+        self.max.close();
+        self.peak.close();
     }
 }
 

@@ -19,11 +19,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::config::FilesystemConfig;
 pub use self::rows::add_rows;
 
-use self::walker::{Order, Walker};
+use self::walker::{Named, Order, Walker};
 use super::identity::ContainerId;
 use crate::host::process::Process;
 use crate::host::{Fill, Host, Walked};
 use crate::metric::Monotonic;
+
+/// So many processes are held open at most for containers whose folders were not found yet: each takes a descriptor,
+/// of which a service has 1024.
+const MOST_OPEN: usize = 64;
 
 /// What one look at a container's folders came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +48,8 @@ pub struct Usage {
 #[derive(Debug, Default)]
 struct Known {
     usage: Option<Arc<Usage>>,
-    /// Its folders were not found through the process that was named.
-    is_lost: bool,
+    /// Its folders were not found through the process that was named: from then on another one helps.
+    sought_from: Option<Monotonic>,
 }
 
 type Shared = Arc<Mutex<HashMap<ContainerId, Known>>>;
@@ -60,6 +64,8 @@ fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ContainerId, Known>> {
 pub struct Filesystems {
     known: Shared,
     orders: Sender<Order>,
+    /// Everybody who holds a process open has a copy.
+    open: Arc<()>,
 }
 
 impl Filesystems {
@@ -76,19 +82,24 @@ impl Filesystems {
             tracing::error!(%error, "no thread can be started; what containers take on disk is not known");
             return None;
         }
-        Some(Self { known, orders })
+        Some(Self { known, orders, open: Arc::default() })
     }
 
     /// Whether a process of the container is to be named by [`Filesystems::follow`]: it is new, or was not
     /// found through the last one.
-    pub fn seeks(&self, id: &ContainerId) -> bool {
-        lock(&self.known).get(id).is_none_or(|known| known.is_lost)
+    pub fn seeks(&self, id: &ContainerId, now: Monotonic) -> bool {
+        if Arc::strong_count(&self.open) > MOST_OPEN {
+            return false;
+        }
+        let is_sought = |known: &Known| known.sought_from.is_some_and(|from| now >= from);
+        lock(&self.known).get(id).is_none_or(is_sought)
     }
 
     /// Walks through the container's folders from now on; `process` is one of it.
     pub fn follow(&self, id: &ContainerId, process: Process) {
-        lock(&self.known).entry(id.clone()).or_default().is_lost = false;
-        let _ = self.orders.send(Order::Follow(id.clone(), process));
+        lock(&self.known).entry(id.clone()).or_default().sought_from = None;
+        let named = Named { process: Arc::new(process), open: self.open.clone() };
+        let _ = self.orders.send(Order::Follow(id.clone(), named));
     }
 
     /// The container is gone: so are its numbers and the walk through its folders.
@@ -100,5 +111,28 @@ impl Filesystems {
     /// What was found last.
     pub fn latest(&self, id: &ContainerId) -> Option<Arc<Usage>> {
         lock(&self.known).get(id)?.usage.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, ContainerId, Filesystems, Host, MOST_OPEN, Monotonic, Process, Shared, channel};
+
+    #[test]
+    fn no_more_processes_are_held_open_than_a_service_can_bear() {
+        let (orders, received) = channel();
+        let filesystems = Filesystems { known: Shared::default(), orders, open: Arc::default() };
+        let id = |number: usize| ContainerId::parse(&format!("{number:064x}")).unwrap();
+        let named = (0..1000).take_while(|number| {
+            let is_sought = filesystems.seeks(&id(*number), Monotonic::default());
+            if is_sought {
+                let own = std::process::id();
+                filesystems.follow(&id(*number), Process::open(&Host::new("/"), own).unwrap());
+            }
+            is_sought
+        });
+        assert_eq!(named.count(), MOST_OPEN);
+        drop(received);
+        assert!(filesystems.seeks(&id(1000), Monotonic::default()));
     }
 }

@@ -27,16 +27,26 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What the walker is told. When nobody can tell it anything any more, it ends.
 #[derive(Debug)]
 pub(super) enum Order {
-    Follow(ContainerId, Process),
+    Follow(ContainerId, Named),
     Forget(ContainerId),
+}
+
+/// A process through which a container's folders are found. Not its number: somebody else may have that by the time
+/// that it is this one's turn.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) process: Arc<Process>,
+    /// Counts those that are open while the folders are not found.
+    pub(super) open: Arc<()>,
 }
 
 /// A container whose folders are walked through.
 struct Followed {
-    /// Not its number: somebody else may have that by the time that it is this one's turn.
-    process: Arc<Process>,
+    /// None once its folders are known, if they can be walked through without it.
+    named: Option<Named>,
     place: Option<Place>,
-    due: Monotonic,
+    /// None: when another process of it is named.
+    due: Option<Monotonic>,
     failures: u32,
 }
 
@@ -79,8 +89,8 @@ impl Walker {
         }
         while !self.is_over {
             let now = SystemClock.monotonic();
-            let next = self.followed.iter().min_by_key(|(_, followed)| followed.due);
-            match next.map(|(id, followed)| (id.clone(), followed.due.since(now))) {
+            let due = self.followed.iter().filter_map(|(id, followed)| Some((followed.due?, id)));
+            match due.min().map(|(due, id)| (id.clone(), due.since(now))) {
                 Some((id, Duration::ZERO)) => self.visit(&id, orders),
                 Some((_, wait)) => self.take(orders.recv_timeout(wait)),
                 None => self.take(orders.recv().map_err(RecvTimeoutError::from)),
@@ -91,15 +101,10 @@ impl Walker {
     /// Takes an order, if one came.
     fn take(&mut self, order: Result<Order, RecvTimeoutError>) {
         match order {
-            Ok(Order::Follow(id, process)) => {
-                let (process, due) = (Arc::new(process), SystemClock.monotonic());
-                let known = self.followed.entry(id);
-                known.and_modify(|followed| followed.process = process.clone()).or_insert(Followed {
-                    process,
-                    place: None,
-                    due,
-                    failures: 0,
-                });
+            Ok(Order::Follow(id, named)) => {
+                let (named, due) = (Some(named), Some(SystemClock.monotonic()));
+                let failures = self.followed.get(&id).map_or(0, |followed| followed.failures);
+                self.followed.insert(id, Followed { named, place: None, due, failures });
             }
             Ok(Order::Forget(id)) => {
                 self.followed.remove(&id);
@@ -120,7 +125,7 @@ impl Walker {
         match looked {
             Ok(usage) => {
                 followed.failures = 0;
-                followed.due = now.plus(pause(self.config.period, took));
+                followed.due = Some(now.plus(pause(self.config.period, took)));
                 if let Some(known) = known.get_mut(id) {
                     known.usage = Some(Arc::new(usage));
                 }
@@ -128,12 +133,11 @@ impl Walker {
             Err(why) => {
                 tracing::debug!(container = %id, %why, "what a container takes on disk is not known");
                 // The next process that is named may show other folders.
-                followed.place = None;
-                followed.due = now.plus(retry(self.config.period, took, followed.failures));
-                followed.failures = followed.failures.saturating_add(1);
+                (followed.named, followed.due) = (None, None);
                 if let Some(known) = known.get_mut(id) {
-                    known.is_lost = true;
+                    known.sought_from = Some(now.plus(retry(self.config.period, took, followed.failures)));
                 }
+                followed.failures = followed.failures.saturating_add(1);
             }
         }
     }
@@ -143,8 +147,8 @@ impl Walker {
         let (layer, fill) = match &place.layer {
             Layer::Folder(path) => (self.walk(id, path, orders)?, self.host.fill(path).ok()),
             Layer::Filesystem => {
-                let process = self.followed.get(id).ok_or(Why::Dropped)?.process.clone();
-                let fill = process.root()?.fill()?;
+                let named = self.followed.get(id).and_then(|followed| followed.named.clone());
+                let fill = named.ok_or(Why::Dropped)?.process.root()?.fill()?;
                 let bytes = fill.total.saturating_sub(fill.free);
                 let inodes = fill.inodes.saturating_sub(fill.inodes_free);
                 (Walked { bytes, inodes, unread: 0 }, Some(fill))
@@ -169,7 +173,7 @@ impl Walker {
         if let Some(place) = &followed.place {
             return Ok(place.clone());
         }
-        let process = followed.process.clone();
+        let process = followed.named.as_ref().ok_or(Why::Nowhere)?.process.clone();
         let (host, data_root) = (self.host.clone(), self.data_root.clone());
         let found = self.paced(id, orders, || place::find(&host, &data_root, id, &process))?;
         let mut found = found.ok_or(Why::Nowhere)?;
@@ -178,6 +182,11 @@ impl Walker {
         }
         let followed = self.followed.get_mut(id).ok_or(Why::Dropped)?;
         followed.place = Some(found.clone());
+        match &found.layer {
+            Layer::Folder(_) => followed.named = None,
+            // It is asked each time, and hinders nobody else's being looked for.
+            Layer::Filesystem => followed.named.iter_mut().for_each(|named| named.open = Arc::default()),
+        }
         Ok(found)
     }
 

@@ -10,7 +10,7 @@ use crate::containers::Config;
 use crate::containers::cgroup::Hierarchy;
 use crate::containers::tests::captured::{MACHINES, fixture, line, set};
 use crate::host::Host;
-use crate::metric::{Rows, Sample, Tags, UnixNanos, catalogue};
+use crate::metric::{Monotonic, Rows, Sample, Tags, UnixNanos, catalogue};
 
 fn config(patterns: &[&str]) -> Config {
     let cgroups = patterns.iter().map(|pattern| CgroupPattern::parse(pattern).unwrap()).collect();
@@ -59,7 +59,7 @@ impl Tree {
     /// The rows of one group.
     fn collect(&mut self, path: &str) -> Option<Vec<Sample>> {
         let mut rows = Rows::new(UnixNanos(5), Tags::default().with("host", "h"));
-        self.others.collect(path, &mut rows)?;
+        self.others.collect(path, Monotonic::default(), &mut rows)?;
         Some(rows.into_samples())
     }
 
@@ -183,11 +183,11 @@ fn captured_hosts_give_the_expected_rows() {
         let paths: Vec<_> = others.paths().map(str::to_owned).collect();
         let mut said = String::new();
         for moment in ["t0", "t1"] {
-            let (time, _) = set(machine, None, moment, folder.path());
+            let (time, at) = set(machine, None, moment, folder.path());
             others.begin_pass();
             let mut rows = Rows::new(time, Tags::default());
             for path in &paths {
-                assert!(others.collect(path, &mut rows).is_some(), "{machine} {path}");
+                assert!(others.collect(path, at, &mut rows).is_some(), "{machine} {path}");
             }
             writeln!(said, "{moment}:").unwrap();
             for sample in rows.into_samples() {
@@ -222,7 +222,7 @@ fn this_machines_tree() {
     assert_eq!(paths.first().map(String::as_str), Some("/"));
     others.begin_pass();
     let mut rows = Rows::new(UnixNanos(5), Tags::default());
-    assert!(others.collect("/", &mut rows).is_some());
+    assert!(others.collect("/", Monotonic::default(), &mut rows).is_some());
     let samples = rows.into_samples();
     let seen: BTreeSet<_> = samples.iter().map(|sample| sample.measurement.as_str()).collect();
     assert!(seen.contains("cgroup_cpu") && seen.contains("cgroup_mem"), "{seen:?}");
@@ -247,7 +247,7 @@ fn a_group_made_anew_is_read_anew() {
     let mut is_read = |is_there: bool| {
         others.discover(false);
         let mut rows = Rows::new(UnixNanos(5), Tags::default());
-        let activity = others.collect(&path, &mut rows);
+        let activity = others.collect(&path, Monotonic::default(), &mut rows);
         assert_eq!(others.paths().any(|own| own == path), is_there);
         activity.is_some() && rows.into_samples().iter().any(|row| row.measurement == *"cgroup_cpu")
     };

@@ -20,11 +20,18 @@ impl SystemCpu {
     /// Reads `/proc/stat` and `/proc/meminfo`.
     pub fn read(host: &Host) -> Result<Self, HostError> {
         let mut buffer = Vec::new();
-        host.read_into("/proc/stat", &mut buffer)?;
+        host.reread("/proc/stat", &mut buffer)?;
         let (total_ns, online) = processors(&buffer);
-        host.read_into("/proc/meminfo", &mut buffer)?;
+        host.reread("/proc/meminfo", &mut buffer)?;
         Ok(Self { total_ns, online, memory_total: memory_total(&buffer) })
     }
+}
+
+/// How many processes of the machine were killed for memory so far; since Linux 4.13.
+pub fn oom_kills(host: &Host) -> Option<u64> {
+    let mut buffer = Vec::new();
+    host.reread("/proc/vmstat", &mut buffer).ok()?;
+    text::lines(&buffer).find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 /// Docker's sum: user, nice, system, idle, iowait, irq, softirq. Time in guests is in user already;

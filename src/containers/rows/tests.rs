@@ -1,7 +1,7 @@
 //! What must hold of `containers::rows`.
 
 use super::*;
-use crate::containers::cgroup::{CgroupReader, Hierarchy};
+use crate::containers::cgroup::{CgroupReader, Hierarchy, Occasion};
 use crate::containers::group::{Group, Groups};
 use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::{Engine, Health, Limits, NetworkMode, Owner, State};
@@ -438,7 +438,7 @@ fn captured_containers_make_rows_that_the_catalogue_knows() {
             let id = file.trim_start_matches("stats-").trim_end_matches(".json");
             let mut reader = CgroupReader::new(&hierarchy, &path.replace("ID", id), groups);
             let pid = reader.first_pid(&host);
-            let samples = rows(&reader.read(&host, pid).unwrap(), &system(1), None);
+            let samples = rows(&reader.read(&host, pid, &Occasion::default()).unwrap(), &system(1), None);
             for sample in &samples {
                 let known = catalogue::find(&sample.measurement).unwrap();
                 for (name, _) in sample.fields.iter() {

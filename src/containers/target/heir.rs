@@ -15,7 +15,8 @@ impl Target {
         cgroup.ooms = self.cgroup.and_then(|before| before.ooms);
         self.cgroup = Some(cgroup);
         if !is_named {
-            (self.metadata, self.pid, self.appeared, self.filed) = (None, None, now, None);
+            (self.metadata, self.appeared, self.filed, self.asked) = (None, now, None, None);
+            self.forget_process();
         }
         self.identity = None;
         self.spec.renew();

@@ -116,7 +116,7 @@ fn readings(subject: &Subject) -> (String, Vec<Sample>) {
     for moment in ["t0", "t1"] {
         let (time, at) = set(subject.machine, subject.oddity, moment, folder.path());
         let changes = containers.discover(true, at);
-        containers.begin_pass();
+        containers.begin_pass(at);
         let mut rows = Rows::new(time, Tags::default());
         for id in &found {
             let collected = containers.collect(id, time, at, &mut rows);
@@ -192,13 +192,13 @@ fn a_container_that_vanishes_while_it_is_read_leaves_nothing_untrue() {
             let reading = |touches: usize| {
                 let mut containers = containers(Host::new(folder.path()).with(vanishing.clone()));
                 containers.discover(true, first_at);
-                containers.begin_pass();
+                containers.begin_pass(first_at);
                 let mut rows = Rows::new(first, Tags::default());
                 containers.collect(id, first, first_at, &mut rows);
                 let (time, at) = (first.plus(later), Monotonic(first_at.0 + later));
                 let mut rows = Rows::new(time, Tags::default());
                 vanishing.after(touches);
-                containers.begin_pass();
+                containers.begin_pass(at);
                 containers.collect(id, time, at, &mut rows);
                 (vanishing.restore(), rows.into_samples())
             };

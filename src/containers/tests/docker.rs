@@ -128,7 +128,7 @@ impl Watched {
                 }
                 let at = SystemClock.monotonic();
                 let changes = self.containers.discover(false, at);
-                self.containers.begin_pass();
+                self.containers.begin_pass(at);
                 let mut rows = Rows::new(SystemClock.now(), Tags::default());
                 for id in self.containers.ids().cloned().collect::<Vec<_>>() {
                     if self.containers.has_started(&id) && self.started.insert(id.clone()) {

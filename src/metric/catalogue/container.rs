@@ -294,12 +294,17 @@ const PIDS: Measurement = Measurement {
             "pids.current, v1 since Linux 4.3",
         )
         .prometheus("container_threads"),
-        Field::gauge("limit", Count, "How many there may be; left out if any number.", "pids.max")
-            .prometheus("container_threads_max"),
+        Field::gauge(
+            "limit",
+            Count,
+            "How many there may be, as it was at most 15 s ago; left out if any number.",
+            "pids.max",
+        )
+        .prometheus("container_threads_max"),
         Field::counter(
             "limit_hits",
             Count,
-            "How often the limit stood in the way of a new one; left out where there is no limit.",
+            "How often the limit stood in the way of a new one, seen within 15 s when it begins to rise; left out where there is no limit.",
             "pids.events max, since Linux 4.8",
         ),
     ],

@@ -94,3 +94,18 @@ fn a_period_from_before_is_no_longer_than_what_is_allowed_now() {
     assert_eq!(due(3), [0, 8, 16]);
     assert_eq!(due(0).len(), 20);
 }
+
+#[test]
+fn files_are_closed_only_where_the_next_reading_is_far() {
+    let check = |interval, power, expected| {
+        let state = Housekeeping { power, ..Housekeeping::default() };
+        assert_eq!(state.rests(Duration::from_secs(interval)), expected, "{interval} {power}");
+    };
+    check(10, 0, false);
+    check(10, 1, false);
+    check(10, 2, true);
+    check(1, 4, false);
+    check(1, 5, true);
+    check(60, 0, true);
+    check(1, 99, true);
+}

@@ -69,7 +69,8 @@ fn counts(reader: &Reader) -> (u64, u64) {
 
 fn names(reader: &mut Reader) -> Vec<String> {
     let rule = Rule { idle_cpu: 0.0, idle_memory_change: 0.0 };
-    let pass = Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0 });
+    let pass =
+        Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0, interval: Duration::ZERO });
     reader.read(pass).iter().map(|sample| sample.measurement.to_string()).collect()
 }
 
@@ -120,7 +121,8 @@ impl Part for Counts {
 
 fn values(reader: &mut Reader) -> Vec<String> {
     let rule = Rule { idle_cpu: 0.0, idle_memory_change: 0.0 };
-    let pass = Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0 });
+    let pass =
+        Pass::begin(&SystemClock, 1, false, Periods { rule, longest_power: 0, interval: Duration::ZERO });
     let samples = reader.read(pass);
     let text = |sample: &crate::metric::Sample| {
         let tags: Vec<_> = sample.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();

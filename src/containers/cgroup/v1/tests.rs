@@ -1,8 +1,14 @@
 //! What must hold of `containers::cgroup::v1`.
 
-use super::{BlockFiles, MemoryFiles, add_operations, add_throttling, add_ticks, oom_state, usage_ns};
+use std::time::Duration;
+
+use super::{
+    BlockFiles, MemoryFiles, Occasion, OomState, add_operations, add_ticks, oom_state,
+    throttling as parse_throttling, usage_ns,
+};
 use crate::containers::reading::{BlockDevice, Cpu, Operations};
 use crate::host::Host;
+use crate::metric::Monotonic;
 
 #[test]
 fn processor_time() {
@@ -31,8 +37,7 @@ fn ticks_are_ten_milliseconds() {
 fn throttling() {
     let check =
         |text: &str, [periods, throttled_periods, throttled_ns]: [Option<u64>; 3], bursts, burst_ns| {
-            let mut cpu = Cpu::default();
-            add_throttling(text.as_bytes(), &mut cpu);
+            let cpu = parse_throttling(text.as_bytes());
             let expected =
                 Cpu { periods, throttled_periods, throttled_ns, bursts, burst_ns, ..Cpu::default() };
             assert_eq!(cpu, expected, "{text:?}");
@@ -46,11 +51,14 @@ fn throttling() {
 
 #[test]
 fn kills_for_memory() {
-    let check = |text: &str, expected| assert_eq!(oom_state(text.as_bytes()), expected, "{text:?}");
-    check("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", (Some(false), Some(3)));
-    check("oom_kill_disable 1\nunder_oom 1\n", (Some(true), None));
-    check("under_oom x\noom_kill 18446744073709551616\n", (None, None));
-    check("", (None, None));
+    let check = |text: &str, is_waited, under_oom, kills| {
+        let expected = OomState { is_waited, under_oom, kills };
+        assert_eq!(oom_state(text.as_bytes()), expected, "{text:?}");
+    };
+    check("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", false, Some(false), Some(3));
+    check("oom_kill_disable 1\nunder_oom 1\n", true, Some(true), None);
+    check("under_oom x\noom_kill 18446744073709551616\n", false, None, None);
+    check("", false, None, None);
 }
 
 #[test]
@@ -62,13 +70,39 @@ fn the_kernels_own_memory_is_named_as_v2_names_it() {
         for (name, text) in files {
             std::fs::write(folder.path().join(format!("memory.{name}")), text).unwrap();
         }
-        let memory = MemoryFiles::below(Some("")).read(&host, &mut Vec::new()).unwrap();
+        let memory = MemoryFiles::below(Some("")).read(&Occasion::default(), &host, &mut Vec::new()).unwrap();
         assert_eq!(super::value_of(&memory.stat, "kernel"), expected, "{kernel:?}");
         assert_eq!(super::value_of(&memory.stat, "cache"), Some(1));
     };
     check("4096\n", Some(4096));
     check("18446744073709551616\n", None);
     check("", None);
+}
+
+/// Neither file is read each time.
+#[test]
+fn a_changed_limit_shows_in_another_file_and_a_kill_is_counted_for_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(folder.path());
+    let mut files = MemoryFiles::below(Some(""));
+    let mut check = |machines_kills, written: (u64, u64), expected: (u64, u64)| {
+        let (limit, kills) = written;
+        let texts = [
+            ("usage_in_bytes", "9\n".to_owned()),
+            ("stat", format!("hierarchical_memory_limit {limit}\n")),
+            ("limit_in_bytes", format!("{limit}\n")),
+            ("oom_control", format!("oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n")),
+        ];
+        for (name, text) in texts {
+            std::fs::write(folder.path().join(format!("memory.{name}")), text).unwrap();
+        }
+        let occasion = Occasion { oom_kills: machines_kills, ..Occasion::default() };
+        let memory = files.read(&occasion, &host, &mut Vec::new()).unwrap();
+        assert_eq!((memory.limit, memory.oom_kills), (Some(expected.0), Some(expected.1)), "{written:?}");
+    };
+    check(Some(5), (70, 0), (70, 0));
+    check(Some(5), (60, 0), (60, 0));
+    check(Some(6), (60, 1), (60, 1));
 }
 
 fn device(minor: u32, bytes: Operations) -> BlockDevice {
@@ -109,16 +143,22 @@ fn the_first_group_of_block_files_that_has_devices_is_taken_and_kept() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     let mut files = BlockFiles::below(Some(""));
     let mut buffer = Vec::new();
-    assert_eq!(files.read(&host, &mut buffer), None);
+    let mut seconds = 0;
+    let mut read = || {
+        seconds += 1;
+        let at = Monotonic(Duration::from_secs(seconds));
+        files.read(&Occasion { at, ..Occasion::default() }, &host, &mut buffer)
+    };
+    assert_eq!(read(), None);
 
     write("blkio.throttle.io_service_bytes", "Total 0\n");
     write("blkio.bfq.io_service_bytes_recursive", "Total 0\n");
-    let found: Vec<_> = (0..20).map(|_| files.read(&host, &mut buffer)).collect();
+    let found: Vec<_> = (0..20).map(|_| read()).collect();
     assert_eq!(found.last(), Some(&Some(Vec::new())));
 
     write("blkio.bfq.io_service_bytes_recursive", "8:0 Read 5\nTotal 5\n");
     write("blkio.bfq.io_serviced_recursive", "8:0 Read 1\nTotal 1\n");
-    let found: Vec<_> = (0..20).filter_map(|_| files.read(&host, &mut buffer)).collect();
+    let found: Vec<_> = (0..20).filter_map(|_| read()).collect();
     let expected = BlockDevice {
         major: 8,
         minor: 0,
@@ -130,10 +170,6 @@ fn the_first_group_of_block_files_that_has_devices_is_taken_and_kept() {
 
     write("blkio.throttle.io_service_bytes", "8:0 Read 6\nTotal 6\n");
     for _ in 0..20 {
-        assert_eq!(
-            files.read(&host, &mut buffer),
-            Some(vec![expected]),
-            "counters never change their source"
-        );
+        assert_eq!(read(), Some(vec![expected]), "counters never change their source");
     }
 }

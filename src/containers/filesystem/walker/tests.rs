@@ -2,10 +2,11 @@
 //! thread's work is called for.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Order, Walker, Why, pause, rest, retry};
+use super::{Named, Order, Walker, Why, pause, rest, retry};
 use crate::containers::filesystem::place::Layer;
 use crate::containers::filesystem::{FilesystemConfig, Known, Shared, lock};
 use crate::containers::identity::ContainerId;
@@ -76,7 +77,8 @@ impl Made {
 
     fn follow(&mut self) {
         let process = Process::open(&Host::new(self.root.path()), 7).unwrap();
-        self.walker.take(Ok(Order::Follow(self.id.clone(), process)));
+        let named = Named { process: Arc::new(process), open: Arc::default() };
+        self.walker.take(Ok(Order::Follow(self.id.clone(), named)));
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -110,7 +112,7 @@ fn layer_log_and_volumes_are_told_apart() {
     let [(name, volume)] = &usage.volumes[..] else { panic!("{usage:?}") };
     assert!(name == "db" && volume.bytes >= 20_000, "{usage:?}");
     assert!(usage.fill.is_some_and(|fill| fill.total >= fill.available));
-    assert!(!known[&made.id].is_lost);
+    assert!(known[&made.id].sought_from.is_none());
 }
 
 #[test]
@@ -118,19 +120,19 @@ fn a_container_that_is_not_found_is_asked_for_again() {
     let mut made = Made::new(1.0);
     let id = made.id.clone();
     made.walker.visit(&id, &made.orders.1);
-    assert!(lock(&made.known)[&id].is_lost && lock(&made.known)[&id].usage.is_none());
-    assert_eq!(made.walker.followed[&id].failures, 1);
+    assert!(lock(&made.known)[&id].sought_from.is_some() && lock(&made.known)[&id].usage.is_none());
+    assert_eq!((made.walker.followed[&id].failures, made.walker.followed[&id].due), (1, None));
     let mut made = made.with_mounts();
     made.write("layer/file", "x");
     made.follow();
     made.walker.visit(&id, &made.orders.1);
-    assert_eq!(made.walker.followed[&id].failures, 0);
+    assert!(made.walker.followed[&id].failures == 0 && made.walker.followed[&id].due.is_some());
     assert!(lock(&made.known)[&id].usage.is_some());
     // The layer is gone: what was known stays, and ages.
     fs::remove_dir_all(made.root.path().join("layer")).unwrap();
     made.walker.visit(&id, &made.orders.1);
     let known = lock(&made.known);
-    assert!(known[&id].is_lost && known[&id].usage.is_some());
+    assert!(known[&id].sought_from.is_some() && known[&id].usage.is_some());
 }
 
 #[test]

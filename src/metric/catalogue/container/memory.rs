@@ -41,20 +41,20 @@ pub(super) const MEMORY: Measurement = Measurement {
         .prometheus("container_memory_usage_bytes"),
         bytes(
             "limit",
-            "Memory it may use; the host's memory where there is no limit.",
+            "Memory it may use, as it was at most 15 s ago; the host's memory where there is no limit.",
             "v1 memory.limit_in_bytes; v2 memory.max; /proc/meminfo MemTotal",
         )
         .prometheus("container_spec_memory_limit_bytes"),
         Field::float("usage_percent", Percent, "Share of the limit in use.", "usage / limit x 100"),
         bytes(
             "max_usage",
-            "The highest usage so far, page cache included.",
+            "The highest usage so far, page cache included; a peak between two readings is seen within 15 s.",
             "v1 memory.max_usage_in_bytes; v2 memory.peak, since Linux 5.19",
         )
         .prometheus("container_memory_max_usage_bytes"),
         events(
             "fail_count",
-            "How often the limit stood in the way; left out while it is 0. As Docker has it: on v2 how often memory ran out.",
+            "How often the limit stood in the way; left out while it is 0. As Docker has it: on v2 how often memory ran out. On v1 seen within 15 s when it begins to rise.",
             "v1 memory.failcnt; v2 memory.events oom",
         )
         .prometheus("container_memory_failcnt"),

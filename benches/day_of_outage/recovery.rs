@@ -35,7 +35,8 @@ impl Ship {
             "[agent]\ninterval = \"{interval}\"\nroot = \"{}\"\nstate_dir = \"state\"\n\
              # Its files do not change, but it is to be as busy as the day was.\n\
              dynamic_housekeeping = false\n[spool]\n{spool}\n\
-             [[sinks.influxdb]]\nname = \"{SINK}\"\nurls = [\"http://127.0.0.1:{}\"]\napi = \"v1\"\ndatabase = \"it\"\n",
+             [[sinks.influxdb]]\nname = \"{SINK}\"\nurls = [\"http://127.0.0.1:{}\"]\napi = \"v1\"\ndatabase = \"it\"\n\
+             # As on its way to another machine.\ncompression = \"gzip\"\n",
             self.root.display(),
             self.port
         ));

@@ -73,6 +73,11 @@ pub fn write(sample: &Sample, unsigned: Unsigned, out: &mut Vec<u8>) {
     let _ = writeln!(out, " {}", sample.time.0);
 }
 
+/// Whether a byte stands for itself wherever it is.
+fn is_ordinary(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'+' | b'-'..=b'<' | b'>'..=b'[' | b']'..=b'~')
+}
+
 fn is_special(letter: char) -> bool {
     matches!(letter, ',' | ' ' | '=')
 }
@@ -102,6 +107,11 @@ fn key<'k>(
 /// Writes a name or tag value.
 fn name(text: &str, special: impl Fn(char) -> bool, out: &mut Vec<u8>) -> Written {
     let whole = text.len();
+    // Nearly all names are: no need to look at their letters one by one.
+    if whole > 0 && text.bytes().all(is_ordinary) {
+        out.extend_from_slice(text.as_bytes());
+        return Written::AsItIs;
+    }
     let text = text.trim_end_matches('\\');
     let plain = |letter: char| !special(letter) && !letter.is_control() && letter != '\\';
     if text.chars().all(plain) {

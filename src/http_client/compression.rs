@@ -1,6 +1,7 @@
 //! How request bodies are compressed.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
@@ -23,10 +24,30 @@ const PIECE: usize = 64 << 10;
 
 impl Compression {
     /// For servers that are known to take gzip.
-    pub const GZIP_OR_NONE: &[(&str, Self)] = &[("gzip", Self::Gzip), ("none", Self::None)];
+    pub const GZIP_WHERE_IT_PAYS: Choices =
+        &[("auto", None), ("gzip", Some(Self::Gzip)), ("none", Some(Self::None))];
     /// For servers of which nothing is known.
-    pub const NONE_OR_ANY: &[(&str, Self)] =
-        &[("none", Self::None), ("gzip", Self::Gzip), ("zstd", Self::Zstd)];
+    pub const NONE_OR_ANY: Choices =
+        &[("none", Some(Self::None)), ("gzip", Some(Self::Gzip)), ("zstd", Some(Self::Zstd))];
+
+    /// What "auto" means: gzip, but where the way to all servers is within this machine. There are no bytes to be
+    /// saved, and compressing is a third of what sending costs.
+    pub(super) fn fitting(urls: &[String], has_proxy: bool) -> Self {
+        let stays_here = !has_proxy && urls.iter().all(|url| is_here(url));
+        if stays_here { Self::None } else { Self::Gzip }
+    }
+}
+
+/// Compressions by the names that users write, the default first; none is "auto".
+pub(super) type Choices = &'static [(&'static str, Option<Compression>)];
+
+/// Whether a server is on this machine, as far as its URL tells.
+fn is_here(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    // An address of version 6 stands in brackets.
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// A request body as it is sent. Copies share the bytes.
@@ -106,6 +127,30 @@ mod tests {
             assert_eq!(writer.append(|out| out.extend_from_slice(piece)), !piece.is_empty());
         }
         writer.finish()
+    }
+
+    #[test]
+    fn what_stays_on_this_machine_is_not_compressed() {
+        let check = |urls: &[&str], has_proxy, expected| {
+            let urls: Vec<_> = urls.iter().map(ToString::to_string).collect();
+            assert_eq!(Compression::fitting(&urls, has_proxy), expected, "{urls:?}");
+        };
+        for here in
+            ["http://localhost:8086", "https://LOCALHOST", "http://127.0.0.1:8086/influx", "http://127.9.9.9"]
+        {
+            check(&[here], false, Compression::None);
+        }
+        check(&["http://[::1]:8086", "http://[::ffff:127.0.0.1]:8086"], false, Compression::None);
+        check(&["http://localhost:8086"], true, Compression::Gzip);
+        check(&["http://localhost:8086", "http://influx:8086"], false, Compression::Gzip);
+        for elsewhere in [
+            "http://localhost.example.com",
+            "http://10.0.0.1:8086",
+            "http://[fe80::1]",
+            "http://127.0.0.1.nip.io",
+        ] {
+            check(&[elsewhere], false, Compression::Gzip);
+        }
     }
 
     #[test]

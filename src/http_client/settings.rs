@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::compression::Choices;
 use super::named::Named;
 use super::secrets::{proxies_of_environment, remember_url};
 use super::{Compression, HttpClient, headers};
@@ -27,15 +28,11 @@ impl HttpConfig {
     /// Reads `timeout`, `compression`, `proxy`, `headers` and `tls`. None if the file has mistakes
     /// there; they are noted. `compressions` are those that the server may understand, the default
     /// first; `urls` are the servers.
-    pub fn client(
-        section: &Section<'_>,
-        compressions: &[(&str, Compression)],
-        urls: &[String],
-    ) -> Option<HttpClient> {
+    pub fn client(section: &Section<'_>, compressions: Choices, urls: &[String]) -> Option<HttpClient> {
         // Without this, building a client that may speak TLS panics. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = section.duration("timeout", 30 * SECOND, SECOND / 10..=600 * SECOND);
-        let default = compressions.first().map_or(Compression::None, |(_, first)| *first);
+        let default = compressions.first().and_then(|(_, first)| *first);
         let compression = section.choice("compression", default, compressions);
         let own = section.section("headers");
         let headers = headers(&own);
@@ -65,6 +62,7 @@ impl HttpConfig {
         match settings.builder().build() {
             Ok(client) => {
                 let proxied = settings.proxy.is_some();
+                let compression = compression.unwrap_or_else(|| Compression::fitting(urls, proxied));
                 let named = name.map(|name| Named::new(name, settings));
                 Some(HttpClient { client, named, headers, timeout, compression, proxied })
             }

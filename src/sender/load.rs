@@ -1,5 +1,7 @@
 //! Pure: the rows of a claim that a sink is to be sent, and where each of them lies in the spool.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metric::{Sample, Value};
@@ -10,7 +12,7 @@ use crate::spool::{Claim, ClaimedFrame, Position, Reading};
 #[derive(Debug, Default)]
 pub(super) struct Load {
     /// Rows to send, in order.
-    pub(super) samples: Vec<Sample>,
+    pub(super) samples: Rows,
     /// For each of them, its place among all samples of the claim.
     places: Vec<u64>,
     /// For each frame: sequence number, samples settled before, samples of the claim in it.
@@ -21,6 +23,40 @@ pub(super) struct Load {
     pub(super) damage: Vec<Damage>,
     /// All samples of the claim.
     total: u64,
+}
+
+/// Rows to send.
+#[derive(Debug)]
+pub(super) enum Rows {
+    /// All of the newest frame.
+    Shared(Arc<Vec<Sample>>),
+    /// Those of some frames that are meant for the sink.
+    Own(Vec<Sample>),
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl Deref for Rows {
+    type Target = [Sample];
+
+    fn deref(&self) -> &[Sample] {
+        match self {
+            Self::Shared(rows) => rows,
+            Self::Own(rows) => rows,
+        }
+    }
+}
+
+/// What is to become of a row.
+#[derive(PartialEq, Eq)]
+enum Fate {
+    Sent,
+    Filtered,
+    Expired,
 }
 
 /// A frame that cannot be read.
@@ -51,28 +87,34 @@ impl Load {
     pub(super) fn new(claim: &Claim, policy: &Policy) -> Self {
         let mut load = Self::default();
         let mut reading = Reading::default();
+        if let [frame] = claim.frames.as_slice()
+            && let Some(rows) = &frame.rows
+            && frame.skip == 0
+            && rows.iter().all(|sample| becomes(frame, sample, policy) == Fate::Sent)
+        {
+            // What a sink that keeps up gets at each tick: the rows as they were collected, not even copied.
+            load.places = (0..frame.samples).collect();
+            load.frames.push((frame.seq, 0, frame.samples));
+            load.samples = Rows::Shared(rows.clone());
+            load.total = frame.samples;
+            return load;
+        }
+        let mut rows = Vec::new();
         for frame in &claim.frames {
             let count = frame.samples.saturating_sub(frame.skip);
             load.frames.push((frame.seq, frame.skip, count));
-            let decoded = reading.read(frame.seq, frame.first_time, &frame.payload);
-            let whole = decoded.and_then(|samples| {
-                let fits = samples.len() as u64 == frame.samples;
-                fits.then_some(samples)
-                    .ok_or_else(|| format!("it has not the {} rows it claims", frame.samples))
-            });
-            match whole {
+            match read(&mut reading, frame) {
                 Ok(samples) => {
                     let skip = usize::try_from(frame.skip).unwrap_or(usize::MAX);
                     for (place, sample) in (load.total..).zip(samples.into_iter().skip(skip)) {
-                        if !policy.filter.takes(&sample) {
-                            continue;
+                        match becomes(frame, &sample, policy) {
+                            Fate::Filtered => {}
+                            Fate::Expired => load.expired.push(place),
+                            Fate::Sent => {
+                                rows.push(sample);
+                                load.places.push(place);
+                            }
                         }
-                        if policy.max_age.is_some_and(|most| age(frame, &sample) > most) {
-                            load.expired.push(place);
-                            continue;
-                        }
-                        load.samples.push(sample);
-                        load.places.push(place);
                     }
                 }
                 Err(reason) => {
@@ -81,6 +123,7 @@ impl Load {
             }
             load.total = load.total.saturating_add(count);
         }
+        load.samples = Rows::Own(rows);
         load
     }
 
@@ -133,6 +176,26 @@ impl Load {
             count = count.saturating_add(1);
         }
         start.saturating_add(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+}
+
+/// All rows of a frame.
+fn read(reading: &mut Reading, frame: &ClaimedFrame) -> Result<Vec<Sample>, String> {
+    let samples = match &frame.rows {
+        Some(rows) => rows.to_vec(),
+        None => reading.read(frame.seq, frame.first_time, &frame.payload)?,
+    };
+    let fits = samples.len() as u64 == frame.samples;
+    fits.then_some(samples).ok_or_else(|| format!("it has not the {} rows it claims", frame.samples))
+}
+
+fn becomes(frame: &ClaimedFrame, sample: &Sample, policy: &Policy) -> Fate {
+    if !policy.filter.takes(sample) {
+        Fate::Filtered
+    } else if policy.max_age.is_some_and(|most| age(frame, sample) > most) {
+        Fate::Expired
+    } else {
+        Fate::Sent
     }
 }
 

@@ -17,6 +17,7 @@ mod backoff;
 mod load;
 mod pace;
 mod settle;
+mod size;
 mod voice;
 
 use std::sync::Arc;
@@ -26,8 +27,9 @@ use tokio::sync::watch;
 
 use self::backoff::Backoff;
 use self::load::{Load, Passed};
-use self::pace::Pace;
+use self::pace::{Pace, Waits};
 use self::settle::{Step, Tally, WaitFor, decide};
+use self::size::Size;
 use self::voice::Voice;
 use crate::clock::Clock;
 use crate::pulse::Pulse;
@@ -36,10 +38,6 @@ use crate::shutdown::Stop;
 use crate::sinks::{Batch, Configured};
 use crate::spool::{Claim, Lane, Spool, SpoolError};
 
-/// Rows of the first request, at the start and after trouble.
-const PROBE: u64 = 100;
-/// So many requests of the learnt size are accepted before a larger one is tried.
-const ACCEPTED_TO_GROW: u64 = 8;
 /// What the spool cannot do now is tried again after this.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,13 +52,11 @@ pub struct Sender {
     appended: watch::Receiver<u64>,
     stop: Stop,
     backoff: Backoff,
-    /// No request is larger: the server said so.
-    learned: u64,
-    /// Requests of that size that were accepted since.
-    accepted: u64,
+    size: Size,
     state: State,
     /// Whether rows may have gathered while nothing could be sent: at the start, and after trouble.
     behind: bool,
+    waits: Waits,
     pace: Pace,
     voice: Voice,
     requests: RequestCounts,
@@ -99,7 +95,7 @@ impl Sender {
         stop: Stop,
         requests: RequestCounts,
     ) -> Self {
-        let (appended, learned) = (spool.appended(), sink.policy.batch_samples);
+        let (appended, size) = (spool.appended(), Size::new(sink.policy.batch_samples));
         let (voice, backoff) = (Voice::new(&sink.name), Backoff::new(sink.policy.retry_max_delay));
         let pace = Pace::new(sink.policy.flush_interval, sink.policy.backfill_rate);
         Self {
@@ -109,10 +105,10 @@ impl Sender {
             appended,
             stop,
             backoff,
-            learned,
-            accepted: 0,
+            size,
             state: State::Starting,
             behind: true,
+            waits: Waits::unknown(),
             pace,
             voice,
             requests,
@@ -138,7 +134,6 @@ impl Sender {
         while !self.stop.is_to_leave() {
             // What takes long now is the spool's, which is looked at itself.
             self.pulse.rest();
-            self.appended.mark_unchanged();
             // Before looking: what comes while nothing is found is to be looked for again.
             let stopping = self.stop.is_asked();
             let went = self.send_what_is_due().await;
@@ -176,35 +171,50 @@ impl Sender {
         }
         self.behind = false;
         let now = self.clock.monotonic();
+        // What was appended may not be announced yet.
         let stopping = self.stop.is_asked();
-        if judges_age && self.pace.backlog_is_due(now) {
+        if judges_age && (self.live_waits() || self.waits.backlog) && self.pace.backlog_is_due(now) {
             match self.send_some(Lane::Backlog).await? {
                 Went::Nothing => {}
                 went => return Ok(went),
             }
         }
-        if stopping || self.pace.live_is_due(now) {
+        if stopping || self.live_waits() && self.pace.live_is_due(now) {
             match self.send_some(Lane::Live).await? {
                 Went::Nothing => {}
                 went => {
                     if let Went::Through { more: false } = went {
-                        self.pace.sent_live(self.clock.monotonic());
+                        self.pace.sent_live(now);
                     }
                     return Ok(went);
                 }
             }
         }
-        if self.pace.backlog_is_due(now) { self.send_some(Lane::Backlog).await } else { Ok(Went::Nothing) }
+        let may_drain = self.waits.backlog && self.pace.backlog_is_due(now);
+        if may_drain { self.send_some(Lane::Backlog).await } else { Ok(Went::Nothing) }
+    }
+
+    /// Whether there may be new rows. That the spool has stopped the next claim finds.
+    fn live_waits(&self) -> bool {
+        self.waits.live || self.appended.has_changed().unwrap_or(true)
     }
 
     /// Sends what one claim holds.
     async fn send_some(&mut self, lane: Lane) -> Result<Went, SpoolError> {
         let limit = self.request_samples();
+        if lane == Lane::Live {
+            // Before asking: what comes meanwhile is to be looked for again, and so is all if there is no answer.
+            self.appended.mark_unchanged();
+            self.waits.live = true;
+        }
         let claim = self.spool.claim(&self.sink.name, lane, limit).await?;
         let load = self.load(&claim);
         let (mut more, bytes) = (claim.more, claim.bytes());
+        // Ranges of which nothing is left do not count.
+        self.waits.backlog = claim.backlog && !(lane == Lane::Backlog && load.is_empty());
         drop(claim);
         if load.is_empty() {
+            self.waits.live &= lane != Lane::Live;
             return Ok(Went::Nothing);
         }
         let mut tally = Tally::default();
@@ -215,6 +225,7 @@ impl Sender {
             self.pace.sent_backlog(self.clock.monotonic(), bytes);
         }
         more |= sent < all;
+        self.waits.live = if lane == Lane::Live { more } else { self.waits.live };
         self.voice.rejected(&tally);
         let passed = load.passed(tally.sent);
         self.voice.damaged(&load.damage, passed.unreadable);
@@ -232,7 +243,7 @@ impl Sender {
     /// Settles what of the backlog has become too old, also while nothing can be sent.
     async fn expire_backlog(&mut self) -> Result<(), SpoolError> {
         while self.sink.policy.max_age.is_some() {
-            let claim = self.spool.claim(&self.sink.name, Lane::Backlog, self.learned).await?;
+            let claim = self.spool.claim(&self.sink.name, Lane::Backlog, self.size.whole()).await?;
             let load = self.load(&claim);
             if load.is_empty() {
                 break;
@@ -264,7 +275,7 @@ impl Sender {
     }
 
     fn request_samples(&self) -> u64 {
-        if self.state == State::Well { self.learned } else { self.learned.min(PROBE) }
+        if self.state == State::Well { self.size.whole() } else { self.size.probe() }
     }
 
     /// Sends a load in requests, until all is settled or, of a backlog, new rows are there (none), or the
@@ -289,15 +300,14 @@ impl Sender {
                     ends.retain(|end| *end > tally.sent);
                     self.note_answer();
                     if delivered > 0 {
-                        self.grow(request.len() as u64);
+                        self.size.grow(request.len() as u64);
                     }
                 }
                 Step::Halve { learn } => {
                     let half = request.len() / 2;
                     self.pace.searched();
                     if learn {
-                        self.learned = half.max(1) as u64;
-                        self.accepted = 0;
+                        self.size.learn(half as u64);
                     }
                     if ends.is_empty() {
                         ends.push(end);
@@ -307,7 +317,7 @@ impl Sender {
                 Step::Wait { reason, failure, shrink, unsent } => {
                     tally.unsent = unsent && tally.sent == 0 && ends.is_empty();
                     if shrink {
-                        self.shrink(request.len() as u64);
+                        self.size.shrink(request.len() as u64);
                     }
                     return Some(Went::Stuck { reason, wait: failure });
                 }
@@ -324,22 +334,6 @@ impl Sender {
             }
         }
         None
-    }
-
-    /// After some requests of the learnt size a larger one is tried: it may have been one large row
-    /// that made it small.
-    fn grow(&mut self, rows: u64) {
-        self.accepted = if rows >= self.learned { self.accepted.saturating_add(1) } else { self.accepted };
-        if self.accepted >= ACCEPTED_TO_GROW {
-            self.learned = self.learned.saturating_mul(2).min(self.sink.policy.batch_samples);
-            self.accepted = 0;
-        }
-    }
-
-    /// What takes longer than the sink's timeout is not sent as much of again; a probe is small enough.
-    fn shrink(&mut self, rows: u64) {
-        self.learned = self.learned.min((rows / 2).max(PROBE));
-        self.accepted = 0;
     }
 
     /// The server has judged rows, whatever it found.
@@ -360,6 +354,7 @@ impl Sender {
         self.voice.trouble(reason, wait.denied, self.clock.monotonic());
         let delay = self.backoff.next(wait.into(), fastrand::f64());
         self.behind = true;
+        self.waits = Waits::unknown();
         let next = self.clock.now().plus(delay);
         self.pulse.turn(delay);
         self.spool.note_trouble(&self.sink.name, Some(reason.to_owned()), Some(next));
@@ -382,7 +377,8 @@ impl Sender {
     async fn wait_for_rows(&mut self) {
         let flush = self.stop.flush_asked();
         let now = self.clock.monotonic();
-        let wait = self.pace.next(now);
+        let waits = Waits { live: self.live_waits(), ..self.waits };
+        let wait = self.pace.next(now, waits);
         wait.map_or_else(|| self.pulse.rest(), |wait| self.pulse.turn(wait));
         let later = async {
             match wait {
@@ -391,7 +387,7 @@ impl Sender {
             }
         };
         tokio::select! {
-            _ = self.appended.changed(), if self.pace.live_is_due(now) => {}
+            _ = self.appended.changed(), if !waits.live => self.waits.live = true,
             () = later => {}
             () = flush => self.pace.hurry(),
         }

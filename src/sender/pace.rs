@@ -13,6 +13,22 @@ use crate::metric::Monotonic;
 const SEARCHES: u32 = 64;
 const SEARCH_TIME: Duration = Duration::from_secs(600);
 
+/// Where the spool had rows for the sink when it was last asked, so that it is not asked for nothing: each
+/// question wakes two threads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    /// New ones, besides those that have come since.
+    pub(super) live: bool,
+    pub(super) backlog: bool,
+}
+
+impl Waits {
+    /// There may be any.
+    pub(super) fn unknown() -> Self {
+        Self { live: true, backlog: true }
+    }
+}
+
 /// When the two lanes are due.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -47,9 +63,11 @@ impl Pace {
         now >= self.backlog_from
     }
 
-    /// All new rows were sent.
+    /// All new rows that were there at `now` were sent.
     pub(super) fn sent_live(&mut self, now: Monotonic) {
-        self.live_from = Monotonic(now.0.saturating_add(self.flush_interval));
+        // A tenth less: where a tick is as long as the interval, its rows come a moment sooner or later than
+        // those before and are not to wait for a timer each time.
+        self.live_from = Monotonic(now.0.saturating_add(self.flush_interval / 10 * 9));
     }
 
     /// So many bytes of the backlog were claimed.
@@ -60,10 +78,11 @@ impl Pace {
         }
     }
 
-    /// How long until a lane becomes due that is not; none if both are.
-    pub(super) fn next(&self, now: Monotonic) -> Option<Duration> {
-        let waits = [self.live_from.since(now), self.backlog_from.since(now)];
-        waits.into_iter().filter(|wait| !wait.is_zero()).min()
+    /// How long until a lane in which rows wait is due, which may be now: rows may have come, or time have passed,
+    /// since it was looked. None if there is no such lane.
+    pub(super) fn next(&self, now: Monotonic, waits: Waits) -> Option<Duration> {
+        let waits = [(waits.live, self.live_from), (waits.backlog, self.backlog_from)];
+        waits.into_iter().filter(|(waits, _)| *waits).map(|(_, from)| from.since(now)).min()
     }
 
     /// Searches are allowed again when the time of the last ones is over.
@@ -92,7 +111,7 @@ impl Pace {
 mod tests {
     use std::time::Duration;
 
-    use super::Pace;
+    use super::{Pace, Waits};
     use crate::metric::Monotonic;
 
     fn at(millis: u64) -> Monotonic {
@@ -104,11 +123,14 @@ mod tests {
         let mut pace = Pace::new(Duration::from_secs(1), None);
         assert!(pace.live_is_due(at(0)));
         pace.sent_live(at(500));
-        assert!(!pace.live_is_due(at(1499)) && pace.live_is_due(at(1500)));
-        assert_eq!(pace.next(at(1400)), Some(Duration::from_millis(100)));
+        assert!(!pace.live_is_due(at(1399)) && pace.live_is_due(at(1400)));
+        let waits = |live, backlog| Waits { live, backlog };
+        assert_eq!(pace.next(at(1300), waits(true, false)), Some(Duration::from_millis(100)));
+        assert_eq!(pace.next(at(1300), waits(true, true)), Some(Duration::ZERO));
+        assert_eq!(pace.next(at(1300), waits(false, false)), None);
+        assert_eq!(pace.next(at(1500), waits(true, false)), Some(Duration::ZERO));
         pace.hurry();
         assert!(pace.live_is_due(at(600)));
-        assert_eq!(pace.next(at(600)), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn frame(numbers: std::ops::Range<u64>) -> Frame {
 
 impl Bench {
     fn append(&self, numbers: std::ops::Range<u64>) {
-        self.spool.append(&frame(numbers));
+        self.spool.append(frame(numbers));
     }
 
     /// The sink's figures once they satisfy `done`.
@@ -285,6 +285,19 @@ async fn a_sink_that_judges_age_gets_what_is_sent_again_before_what_is_new() {
     assert!(seen.lock().unwrap().iter().copied().eq((0..10).chain(0..10).chain(10..20)));
 }
 
+/// Nobody tells the sender of it: it hears of a backlog when it asks for new rows.
+#[tokio::test]
+async fn what_is_to_be_sent_again_goes_with_the_next_rows() {
+    let bench = start(policy(), |_| Delivery::accepted());
+    bench.append(0..10);
+    bench.until(|sink| sink.delivered == 10).await;
+    let path = bench.folder.path().join("spool.db");
+    let all = crate::metric::UnixNanos(0)..crate::metric::UnixNanos(i64::MAX);
+    assert_eq!(spool::replay::replay(&path, "a", &all, |_| {}).unwrap().samples, 10);
+    bench.append(10..20);
+    bench.until(|sink| sink.delivered == 30).await;
+}
+
 #[tokio::test]
 async fn a_stop_sends_what_can_be_sent_and_keeps_the_rest() {
     let bench =
@@ -346,7 +359,7 @@ async fn arrivals_after_an_outage(policy: Policy, judges_age: bool, request: u64
         if server.requests == request {
             let mut kept = spool.appended();
             kept.mark_unchanged();
-            spool.append(&frame(1000..1010));
+            spool.append(frame(1000..1010));
             while !kept.has_changed().unwrap() {
                 std::thread::yield_now();
             }

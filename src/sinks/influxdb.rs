@@ -1,7 +1,7 @@
 //! InfluxDB, versions 1, 2 and 3 (and what speaks like it), by HTTP and line protocol.
 //!
-//! Time stamps go out in nanoseconds with an explicit precision: version 3 would guess. The body is
-//! compressed with gzip, the only compression that all versions take. With several URLs the next one
+//! Time stamps go out in nanoseconds with an explicit precision: version 3 would guess. On its way to
+//! another machine the body is compressed with gzip, the only compression that all versions take. With several URLs the next one
 //! is tried when one does not answer or is down; the one that answered is asked first next time.
 //! What an answer means is in `answer.rs`, what one to no rows tells in `probe.rs`.
 
@@ -62,7 +62,7 @@ pub(super) fn from_section(section: &Section<'_>, _name: &str) -> Option<Box<dyn
     let scheme = if api == Api::V3 { "Bearer" } else { "Token" };
     let authorization = HttpConfig::authorization(section, scheme);
     let servers = servers(section);
-    let client = HttpConfig::client(section, Compression::GZIP_OR_NONE, &servers);
+    let client = HttpConfig::client(section, Compression::GZIP_WHERE_IT_PAYS, &servers);
     let (query, client) = (query?, client?);
     if servers.is_empty() {
         return None;

@@ -130,6 +130,11 @@ pub(super) fn pending(connection: &Connection) -> rusqlite::Result<Ranges> {
     ranges.collect()
 }
 
+/// Whether a sink has closed ranges: what gathered during outages.
+pub(super) fn has_backlog(connection: &Connection, sink: i64) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM pending WHERE sink = ?1 AND last IS NOT NULL")?.exists([sink])
+}
+
 /// The oldest frames of a lane that hold so many samples, each with its origin. Their ages are not known
 /// here.
 pub(super) fn claim(
@@ -188,6 +193,7 @@ fn claimed(
         samples: unsigned(row.get(3)?),
         skip,
         payload: payload(seq, row.get(6)?)?,
+        rows: None,
     };
     let boot_time = row.get::<_, Option<i64>>(7)?.map(UnixNanos);
     let monotonic = Monotonic(Duration::from_nanos(unsigned(row.get(5)?)));

@@ -26,6 +26,7 @@ pub mod export;
 mod figures;
 pub mod forget;
 mod frame;
+mod fresh;
 mod ledger;
 mod opening;
 mod payload;
@@ -43,6 +44,7 @@ mod seal;
 mod status;
 mod store;
 pub mod verify;
+mod waiting;
 mod worker;
 
 use std::path::PathBuf;

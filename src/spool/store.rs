@@ -4,7 +4,7 @@
 mod claims;
 
 use std::collections::HashMap;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -45,6 +45,8 @@ pub struct ClaimedFrame {
     pub skip: u64,
     /// Its rows.
     pub payload: Payload,
+    /// The same as they were collected, where memory still has them: there is nothing to decode.
+    pub rows: Option<Arc<Vec<Sample>>>,
 }
 
 impl ClaimedFrame {
@@ -70,6 +72,8 @@ pub struct Claim {
     pub frames: Vec<ClaimedFrame>,
     /// Whether more is waiting behind them.
     pub more: bool,
+    /// Whether the sink may have a backlog.
+    pub backlog: bool,
 }
 
 impl Claim {
@@ -213,8 +217,9 @@ impl Store {
         schema::set_durability(&self.connection, self.config.durability).map_err(self.sqlite())
     }
 
-    /// Keeps a frame. It is committed when this returns.
-    pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<(), SpoolError> {
+    /// Keeps a frame. It is committed when this returns, with its sequence number; none if there was no
+    /// room for it.
+    pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<Option<i64>, SpoolError> {
         let failed = self.sqlite();
         self.clocks.observe(&self.connection, now).map_err(&failed)?;
         let Extent { file, used } = self.extent().map_err(&failed)?;
@@ -230,12 +235,13 @@ impl Store {
             let fits = room::clear(&change, &facts, &mut thinned)?;
             ledger::count_collected(&change, frame.samples)?;
             if fits {
-                ledger::insert(&change, frame, self.clocks.boot_id())
+                ledger::insert(&change, frame, self.clocks.boot_id())?;
+                Ok(Some(change.last_insert_rowid()))
             } else {
-                ledger::count_dropped(&change, frame.samples)
+                ledger::count_dropped(&change, frame.samples).map(|()| None)
             }
         };
-        step().map_err(&failed)?;
+        let seq = step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
         self.thinned = thinned;
         let is_short = room.is_some_and(Room::is_short);
@@ -243,7 +249,7 @@ impl Store {
             // The frame is kept; that the file stays larger is no harm.
             tracing::debug!(%error, "the spool's file cannot be made smaller now");
         }
-        Ok(())
+        Ok(seq)
     }
 
     /// Makes one block of the oldest frames that have waited for long, if there are enough of them: a short

@@ -4,7 +4,6 @@
 //! full or failing, frames wait in a bounded ring in memory. What neither can hold is counted as
 //! dropped as soon as the file can be written again.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -14,23 +13,23 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use super::fresh::Fresh;
 use super::opening::{lock, open, replace};
 use super::store::{Claim, Lane, Settlement, Store};
+use super::waiting::Waiting;
 use super::{Config, DeadLetter, Figures, Frame, Packed, SpoolError};
 use crate::clock::Clock;
-use crate::metric::{Moment, UnixNanos};
+use crate::metric::{Moment, Sample, UnixNanos};
 
 /// Frames on the way to the thread.
 const QUEUE: usize = 64;
-/// Bytes of frames that wait in memory while the file cannot be written.
-const RING: usize = 8 << 20;
 /// How often a failing file is tried again when no frame comes.
 const RETRY: Duration = Duration::from_secs(5);
 
 type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 enum Command {
-    Append(Packed),
+    Append(Packed, Arc<Vec<Sample>>),
     Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
@@ -80,7 +79,8 @@ impl Spool {
             announce,
             refused: refused.clone(),
             figures: figures.clone(),
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
+            fresh: Fresh::default(),
             lost: 0,
             knows_sinks: true,
             _lock: lock,
@@ -92,10 +92,12 @@ impl Spool {
     }
 
     /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
-    pub fn append(&self, frame: &Frame) {
-        let sent = self.commands.try_send(Command::Append(frame.into()));
+    pub fn append(&self, frame: Frame) {
+        let packed = Packed::from(&frame);
+        let sent = self.commands.try_send(Command::Append(packed, Arc::new(frame.samples)));
         if let Err(
-            TrySendError::Full(Command::Append(frame)) | TrySendError::Disconnected(Command::Append(frame)),
+            TrySendError::Full(Command::Append(frame, _))
+            | TrySendError::Disconnected(Command::Append(frame, _)),
         ) = sent
         {
             self.refused.fetch_add(frame.samples, Ordering::Relaxed);
@@ -190,7 +192,8 @@ struct Worker {
     announce: watch::Sender<u64>,
     refused: Arc<AtomicU64>,
     figures: Arc<Mutex<Figures>>,
-    waiting: VecDeque<Packed>,
+    waiting: Waiting,
+    fresh: Fresh,
     lost: u64,
     failing: bool,
     /// Whether the file knows the sinks of now.
@@ -203,13 +206,16 @@ impl Worker {
         let mut may_seal = false;
         loop {
             match self.next(commands, &mut may_seal) {
-                Ok(Command::Append(frame)) => {
-                    self.waiting.push_back(frame);
+                Ok(Command::Append(frame, rows)) => {
+                    self.waiting.push(frame, rows);
                     self.keep();
                     may_seal = true;
                 }
                 Ok(Command::Claim { sink, lane, samples, reply }) => {
-                    let answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
+                    let mut answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
+                    if let Ok(claim) = &mut answer {
+                        self.fresh.hand_out(claim);
+                    }
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Split { sink, reply }) => {
@@ -317,6 +323,7 @@ impl Worker {
             && error.is_damage()
         {
             // The connection goes first: nothing of the old file may be written any more.
+            self.fresh.clear();
             let clocks = self.store.take().map(Store::into_clocks);
             let replaced = replace(&self.config, &self.boot_id, &self.sinks, &*self.clock, error, clocks);
             match replaced {
@@ -329,9 +336,12 @@ impl Worker {
 
     /// Writes what waits in memory, oldest first.
     fn keep(&mut self) {
-        while let Some(frame) = self.waiting.pop_front() {
+        while let Some((frame, rows)) = self.waiting.next() {
             match self.with_store(|store, now| store.append(&frame, now)) {
-                Ok(()) => {
+                Ok(seq) => {
+                    if let (Some(seq), Some(rows)) = (seq, rows) {
+                        self.fresh.keep(seq, frame.first, rows, self.sinks.len());
+                    }
                     self.note_written();
                     self.announce.send_modify(|count| *count = count.wrapping_add(1));
                 }
@@ -340,15 +350,12 @@ impl Worker {
                         tracing::error!(%error, "the spool cannot be written; rows wait in memory");
                     }
                     self.failing = true;
-                    self.waiting.push_front(frame);
+                    self.waiting.put_back(frame);
                     break;
                 }
             }
         }
-        while self.waiting_bytes() > RING {
-            let Some(frame) = self.waiting.pop_front() else { break };
-            self.lost = self.lost.saturating_add(frame.samples);
-        }
+        self.lost = self.lost.saturating_add(self.waiting.shed());
         if self.waiting.is_empty() && !self.knows_sinks {
             self.register();
         }
@@ -361,10 +368,6 @@ impl Worker {
         }
     }
 
-    fn waiting_bytes(&self) -> usize {
-        self.waiting.iter().map(|frame| frame.payload.len()).sum()
-    }
-
     fn note_figures(&self) {
         let now = self.clock.moment();
         let read = self.store.as_ref().map(|store| store.figures(now));
@@ -375,7 +378,7 @@ impl Worker {
             None => {}
         }
         figures.waiting_frames = self.waiting.len() as u64;
-        figures.waiting_bytes = self.waiting_bytes() as u64;
+        figures.waiting_bytes = self.waiting.bytes() as u64;
         figures.failing = self.failing;
     }
 

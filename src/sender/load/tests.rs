@@ -1,8 +1,9 @@
 //! What must hold of `sender::load`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Load, Passed};
+use super::{Load, Passed, Rows};
 use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
 use crate::sinks::{Filter, Policy};
 use crate::spool::{Claim, ClaimedFrame, Position, encode};
@@ -41,11 +42,12 @@ fn frame(seq: i64, skip: u64, rows: &str) -> ClaimedFrame {
         samples: samples.len() as u64,
         skip,
         payload: encode(&samples).into(),
+        rows: None,
     }
 }
 
 fn load(frames: Vec<ClaimedFrame>) -> Load {
-    Load::new(&Claim { frames, more: false }, &policy())
+    Load::new(&Claim { frames, ..Claim::default() }, &policy())
 }
 
 fn passed(seq: i64, offset: u64, filtered: u64, expired: u64, unreadable: u64) -> Passed {
@@ -61,6 +63,28 @@ fn what_lies_before_the_next_unsent_row_is_passed() {
     assert_eq!(load.passed(1), passed(5, 4, 2, 1, 0));
     assert_eq!(load.passed(2), passed(6, 3, 3, 1, 0));
     assert_eq!(load.passed(3), passed(9, 1, 4, 1, 0));
+}
+
+/// Whatever way a frame's rows come, the same becomes of them; of those in memory nothing is decoded.
+#[test]
+fn rows_in_memory_are_sent_as_those_of_the_file() {
+    let in_memory = |frame: ClaimedFrame| {
+        let rows = Some(Arc::new(frame.read().unwrap()));
+        ClaimedFrame { rows, payload: Vec::new().into(), ..frame }
+    };
+    let check = |frames: Vec<ClaimedFrame>, is_shared: bool| {
+        let (read, kept) = (load(frames.clone()), load(frames.into_iter().map(in_memory).collect()));
+        assert!(kept.damage.is_empty(), "{:?}", kept.damage);
+        assert_eq!(matches!(kept.samples, Rows::Shared(_)), is_shared);
+        assert_eq!(*read.samples, *kept.samples);
+        let passed = |load: &Load| (0..=load.samples.len()).map(|sent| load.passed(sent)).collect::<Vec<_>>();
+        assert_eq!(passed(&read), passed(&kept));
+    };
+    check(vec![frame(5, 0, "mmm")], true);
+    check(vec![frame(5, 1, "mmm")], false);
+    check(vec![frame(5, 0, "msm")], false);
+    check(vec![frame(5, 0, "mmo")], false);
+    check(vec![frame(5, 0, "m"), frame(6, 0, "mm")], false);
 }
 
 #[test]

@@ -26,7 +26,8 @@ impl Store {
             let age = if is_certain { self.clocks.age(&origin, now) } else { Duration::ZERO };
             ClaimedFrame { age, ..frame }
         });
-        let claim = Claim { frames: frames.collect(), more };
+        let backlog = ledger::has_backlog(&self.connection, id).map_err(&failed)?;
+        let claim = Claim { frames: frames.collect(), more, backlog };
         if let (Some(first), Some(last)) = (claim.frames.first(), claim.frames.last()) {
             self.leases.insert(sink.to_owned(), (first.seq, last.seq));
         }

@@ -1,0 +1,119 @@
+//! The rows of the newest frames as they were collected. A sink that keeps up is handed these, so that what was
+//! packed a moment ago need not be opened again for each of them.
+//!
+//! Truth stays the file's: only frames that are claimed from it get their rows here, and those whose times were
+//! corrected there are opened. Each is let go once every sink has got it; a sink that does not keep up holds two at most.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Claim, ClaimedFrame};
+use crate::metric::{Sample, UnixNanos};
+
+/// The last pass makes two frames at most: what happened, and what was read.
+const MOST: usize = 2;
+
+/// The rows of the newest frames.
+#[derive(Default)]
+pub(super) struct Fresh(VecDeque<Rows>);
+
+struct Rows {
+    seq: i64,
+    /// Time of the oldest of them.
+    first: UnixNanos,
+    samples: Arc<Vec<Sample>>,
+    /// Sinks that did not get them yet.
+    sinks: usize,
+}
+
+impl Fresh {
+    /// Keeps the rows of a frame that was committed, for so many sinks.
+    pub(super) fn keep(&mut self, seq: i64, first: UnixNanos, samples: Arc<Vec<Sample>>, sinks: usize) {
+        self.0.truncate(MOST - 1);
+        self.0.push_front(Rows { seq, first, samples, sinks });
+    }
+
+    /// Gives the frames of a claim their rows.
+    pub(super) fn hand_out(&mut self, claim: &mut Claim) {
+        for frame in &mut claim.frames {
+            if let Some(own) = self.0.iter_mut().find(|own| own.is_of(frame)) {
+                frame.rows = Some(own.samples.clone());
+                own.sinks = own.sinks.saturating_sub(1);
+            }
+        }
+        self.0.retain(|own| own.sinks > 0);
+    }
+
+    /// Forgets them: the file is another one.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Rows {
+    fn is_of(&self, frame: &ClaimedFrame) -> bool {
+        (self.seq, self.first, self.samples.len() as u64) == (frame.seq, frame.first_time, frame.samples)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Fresh;
+    use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
+    use crate::spool::{Claim, ClaimedFrame};
+
+    fn rows(count: usize) -> Arc<Vec<Sample>> {
+        let fields = Fields::new().with("total", 1_u64);
+        let sample =
+            Sample { measurement: Text::of("mem"), tags: Tags::default(), fields, time: UnixNanos(7) };
+        Arc::new(vec![sample; count])
+    }
+
+    fn frame(seq: i64, first: i64, samples: u64) -> ClaimedFrame {
+        let first_time = UnixNanos(first);
+        let (last_time, age, skip) = (first_time, std::time::Duration::ZERO, 0);
+        ClaimedFrame {
+            seq,
+            first_time,
+            last_time,
+            age,
+            samples,
+            skip,
+            payload: Vec::new().into(),
+            rows: None,
+        }
+    }
+
+    /// Which frames of a claim get rows.
+    fn check(fresh: &mut Fresh, frames: &[ClaimedFrame], expected: &[bool]) {
+        let mut claim = Claim { frames: frames.to_vec(), ..Claim::default() };
+        fresh.hand_out(&mut claim);
+        let found: Vec<_> = claim.frames.iter().map(|frame| frame.rows.is_some()).collect();
+        assert_eq!(found, expected, "{frames:?}");
+    }
+
+    #[test]
+    fn each_sink_gets_the_rows_of_the_newest_frames() {
+        let mut fresh = Fresh::default();
+        for seq in 1..=3 {
+            fresh.keep(seq, UnixNanos(7), rows(2), 2);
+        }
+        check(&mut fresh, &[frame(1, 7, 2), frame(2, 7, 2), frame(3, 7, 2)], &[false, true, true]);
+        check(&mut fresh, &[frame(3, 7, 2)], &[true]);
+        // Both have had it.
+        check(&mut fresh, &[frame(2, 7, 2), frame(3, 7, 2)], &[true, false]);
+        assert!(fresh.0.is_empty());
+    }
+
+    #[test]
+    fn a_frame_that_became_another_one_does_not_get_them() {
+        let mut fresh = Fresh::default();
+        fresh.keep(5, UnixNanos(7), rows(2), 1);
+        // Its times were corrected; it is of another file.
+        check(&mut fresh, &[frame(5, 8, 2), frame(5, 7, 3)], &[false, false]);
+        fresh.clear();
+        check(&mut fresh, &[frame(5, 7, 2)], &[false]);
+    }
+}

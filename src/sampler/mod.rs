@@ -263,7 +263,7 @@ impl Sampler {
         self.live.show(&samples);
         let read = Moment { wall: pass.time, monotonic: pass.at };
         for frame in frames(tick, read, samples) {
-            self.spool.append(&frame);
+            self.spool.append(frame);
         }
         if !between_ticks {
             self.pulse.turn(self.config.interval);

@@ -98,7 +98,7 @@ fn frame(numbers: std::ops::Range<u64>) -> Frame {
 
 impl Bench {
     fn append(&self, numbers: std::ops::Range<u64>) {
-        self.spool.append(&frame(numbers));
+        self.spool.append(frame(numbers));
     }
 
     /// The sink's figures once they satisfy `done`.
@@ -346,7 +346,7 @@ async fn arrivals_after_an_outage(policy: Policy, judges_age: bool, request: u64
         if server.requests == request {
             let mut kept = spool.appended();
             kept.mark_unchanged();
-            spool.append(&frame(1000..1010));
+            spool.append(frame(1000..1010));
             while !kept.has_changed().unwrap() {
                 std::thread::yield_now();
             }

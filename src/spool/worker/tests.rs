@@ -48,7 +48,7 @@ fn a_damaged_file_is_moved_aside_and_the_agent_goes_on() {
     std::fs::create_dir_all(config.path.parent().unwrap()).unwrap();
     std::fs::write(&config.path, "this is no database at all, is it? ".repeat(500)).unwrap();
     let (spool, thread) = start(config.clone()).unwrap();
-    spool.append(&frame());
+    spool.append(frame());
     spool.stop();
     thread.join().unwrap();
     assert_eq!(Status::read(&config.path).unwrap().frames, 1);
@@ -74,7 +74,7 @@ async fn a_sink_hears_of_a_frame_and_claims_it() {
     let folder = tempfile::tempdir().unwrap();
     let (spool, thread) = start(config(folder.path())).unwrap();
     let mut appended = spool.appended();
-    spool.append(&frame());
+    spool.append(frame());
     appended.changed().await.unwrap();
     assert_eq!(spool.claim("a", Lane::Live, 10).await.unwrap().frames.len(), 1);
     assert!(matches!(spool.claim("x", Lane::Live, 10).await, Err(SpoolError::UnknownSink { .. })));

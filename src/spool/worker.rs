@@ -298,7 +298,6 @@ impl Worker {
         }
     }
 
-    /// Takes notice of whether a frame could be kept.
     fn note_kept(&mut self, kept: Result<(), SpoolError>) -> bool {
         match kept {
             Ok(()) => {

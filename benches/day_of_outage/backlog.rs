@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dunlin::metric::Moment;
-use dunlin::spool::{Config, Durability, Frame, Packed, Store, WhenFull};
+use dunlin::metric::Sample;
+use dunlin::spool::{Config, Durability, Frame, Store, WhenFull};
 
 use crate::day::Day;
 use crate::{SINK, usage};
@@ -13,21 +13,20 @@ use crate::{SINK, usage};
 /// A spool that is being filled.
 pub(crate) struct Backlog {
     store: Store,
-    seals: bool,
+    /// Whether containers are left out.
+    host_alone: bool,
     /// What its appends cost.
     pub(crate) cost: Cost,
 }
 
-/// What appends cost, and what sealing what they left, of the thread that does it.
+/// What keeping frames cost, packing included, of the thread that does it.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) appends: u32,
+    pub(crate) values: u64,
     pub(crate) processor: Duration,
     pub(crate) most_processor: Duration,
     pub(crate) most_waited: Duration,
-    pub(crate) blocks: u32,
-    pub(crate) sealing: Duration,
-    pub(crate) most_sealing: Duration,
     /// Bytes that went to the disk, as the kernel counts them.
     pub(crate) written: u64,
 }
@@ -47,54 +46,43 @@ impl Backlog {
         // Of an earlier boot: the age of its frames is what the clock says.
         let mut store = Store::open(config, "of-an-earlier-boot".into()).unwrap();
         store.register(&[SINK.into()]).unwrap();
-        Self { store, seals: true, cost: Cost::default() }
+        Self { store, host_alone: false, cost: Cost::default() }
     }
 
-    /// The same, but frames stay as they were written first.
-    pub(crate) fn without_sealing(self) -> Self {
-        Self { seals: false, ..self }
+    /// The same, without the rows of containers.
+    pub(crate) fn of_the_host_alone(self) -> Self {
+        Self { host_alone: true, ..self }
     }
 
-    fn append(&mut self, frame: &Packed, now: Moment) {
+    fn append(&mut self, frame: &Frame) {
+        let host = |sample: &&Sample| sample.tags.get("container_name").is_none();
+        let alone = self.host_alone.then(|| {
+            let samples = frame.samples.iter().filter(host).cloned().collect();
+            Frame { samples, ..*frame }
+        });
+        let frame = alone.as_ref().unwrap_or(frame);
         let written = usage::written();
         let (processor, begin) = (usage::own(), Instant::now());
-        self.store.append(frame, now).unwrap();
+        self.store.keep(frame, frame.read).unwrap();
         let (processor, waited) = (usage::own().saturating_sub(processor), begin.elapsed());
         self.cost.appends += 1;
+        self.cost.values += frame.samples.iter().map(|sample| sample.fields.len() as u64).sum::<u64>();
         self.cost.processor += processor;
         self.cost.most_processor = self.cost.most_processor.max(processor);
         self.cost.most_waited = self.cost.most_waited.max(waited);
-        let before = usage::own();
-        if self.seals && self.store.seal(now).unwrap() {
-            let sealing = usage::own().saturating_sub(before);
-            self.cost.blocks += 1;
-            self.cost.sealing += sealing;
-            self.cost.most_sealing = self.cost.most_sealing.max(sealing);
-        }
         self.cost.written += usage::written() - written;
     }
 }
 
-/// Appends so many ticks of a day to spools; `look` sees each frame. Gives the processor time that it took
-/// to pack one frame, on the average.
-pub(crate) fn fill(
-    day: &mut Day,
-    ticks: u32,
-    spools: &mut [Backlog],
-    mut look: impl FnMut(&Frame),
-) -> Duration {
-    let mut packing = Duration::ZERO;
+/// Appends so many ticks of a day to spools; `look` sees each frame.
+pub(crate) fn fill(day: &mut Day, ticks: u32, spools: &mut [Backlog], mut look: impl FnMut(&Frame)) {
     for _ in 0..ticks {
         let frame = day.next();
         look(&frame);
-        let before = usage::own();
-        let packed = Packed::from(&frame);
-        packing += usage::own().saturating_sub(before);
         for spool in &mut *spools {
-            spool.append(&packed, frame.read);
+            spool.append(&frame);
         }
     }
-    packing / ticks.max(1)
 }
 
 /// Bytes of the file, once all is in it.

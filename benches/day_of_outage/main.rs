@@ -145,35 +145,32 @@ impl Outage {
         let mut day = self.day();
         let alone = ship.home.path().join("alone/spool.db");
         let begin = |path: &Path| Backlog::begin(path, 64 << 30, WhenFull::Thin);
-        let mut spools = [begin(&ship.spool()), begin(&alone).without_sealing()];
+        let mut spools = [begin(&ship.spool()), begin(&alone).of_the_host_alone()];
         let look = |frame: &Frame| floor.look(&frame.samples);
-        let packing = backlog::fill(&mut day, self.hours * TICKS_OF_AN_HOUR, &mut spools, look);
+        backlog::fill(&mut day, self.hours * TICKS_OF_AN_HOUR, &mut spools, look);
         let costs = spools.map(|spool| spool.cost);
         let [size, size_alone] = [&ship.spool(), &alone].map(|path| backlog::size(path));
-        let values = day.values() * self.ticks().unsigned_abs();
+        let values = costs[0].values;
         row("rows of a tick", day.rows(), "rows", "");
         row("values of a tick", day.values(), "values", "");
         let captured = format!("captured host, t0 to t1: {:.0} %", captured_share(before, &self.rows));
         row("values that differ from the tick before", percent(day.moved, values), "%", &captured);
         let [plain, frame, request, together, block] = floor.per_value();
         row("line protocol", format!("{plain:.2}"), "B/value", "");
-        let beside = format!("floor: zstd of a tick's lines {frame:.2}, of 4 ticks' {together:.2}");
-        row(
-            "spool, on disk, each frame alone",
-            format!("{:.2}", per(size_alone, values)),
-            "B/value",
-            &beside,
+        let beside = format!(
+            "floor: zstd of a tick's lines {frame:.2}, of 4 ticks' {together:.2}, of {} ticks' {block:.2}",
+            floor::BLOCK
         );
-        let beside = format!("floor: zstd of {} ticks' lines {block:.2}", floor::BLOCK);
         row("spool, on disk", format!("{:.2}", per(size, values)), "B/value", &beside);
         row("spool, on disk", mib(size), "MiB", "");
-        for (what, size, cost) in [("each frame alone", size_alone, costs[1]), ("sealed", size, costs[0])] {
+        for (what, size, cost) in [("written", size, costs[0]), ("written, host alone", size_alone, costs[1])]
+        {
             let beside = format!("per byte that is kept: {:.2}", per(cost.written, size));
-            row(&format!("written, {what}"), format!("{:.2}", per(cost.written, values)), "B/value", &beside);
+            row(what, format!("{:.2}", per(cost.written, cost.values)), "B/value", &beside);
         }
-        table::sealing(&costs[0]);
-        row("pack a frame: processor, mean", packing.as_micros(), "us", "");
-        table::cost("append, room for all", &costs[0]);
+        row("spool, on disk, host alone", format!("{:.2}", per(size_alone, costs[1].values)), "B/value", "");
+        table::cost("keep a frame, room for all", &costs[0]);
+        table::cost("keep a frame, host alone", &costs[1]);
         (size, request)
     }
 
@@ -187,7 +184,7 @@ impl Outage {
         for (((name, policy), ship), cost) in policies.into_iter().zip(ships).zip(costs) {
             title(&format!("the same, max_size a tenth ({}), when_full = {name}", mib(max_size)));
             row("spool, on disk", mib(backlog::size(&ship.spool())), "MiB", "");
-            table::cost("append, nearly always full", &cost);
+            table::cost("keep a frame, nearly always full", &cost);
             let agent = ship.start("10s", &format!("max_size = \"{max_size}B\"\nwhen_full = \"{name}\""));
             wait_within(Duration::from_secs(60), "the agent to notice the outage", || {
                 agent.server.err().contains("cannot deliver").then_some(())

@@ -25,13 +25,6 @@ pub(crate) fn cost(what: &str, cost: &Cost) {
     row(&format!("{what}: waited, worst"), micros(cost.most_waited), "us", "");
 }
 
-/// What sealing cost.
-pub(crate) fn sealing(cost: &Cost) {
-    let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
-    let beside = format!("{} blocks; worst: {}", cost.blocks, millis(cost.most_sealing));
-    row("seal a block: processor, mean", millis(cost.sealing / cost.blocks.max(1)), "ms", &beside);
-}
-
 /// How a backlog was delivered.
 pub(crate) fn recovery(recovery: &Recovery) {
     let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dunlin::metric::{Moment, Monotonic, Sample, Tags, Text, UnixNanos, Value};
-use dunlin::spool::{Config, Durability, Frame, Packed, Store, WhenFull};
+use dunlin::spool::{Config, Durability, Frame, Store, WhenFull};
 use fastrand::Rng;
 
 use crate::support::{SECOND, now_nanos};
@@ -15,7 +15,7 @@ const SIZE: u64 = 1 << 30;
 /// Rows of a frame, and letters of a row: 32 kB packed, as 400 containers make them.
 const ROWS: usize = 100;
 const LETTERS: usize = 430;
-/// Where the letters are taken from: so many that hardly one comes twice in what is sealed together.
+/// Where the letters are taken from: so many that hardly one comes twice in frames that stand on each other.
 const POOL: usize = 64 << 20;
 /// About so many frames fill it: the last one is of now.
 const FRAMES: i64 = 33_000;
@@ -49,8 +49,7 @@ pub(crate) fn make(path: &Path) {
         let read = Moment { wall: time, monotonic: Monotonic(uptime) };
         let samples = (0..ROWS).map(|row| sample(row, time, &pool, &mut random)).collect();
         let frame = Frame { tick, events: false, read, samples };
-        store.append(&Packed::from(&frame), read).unwrap();
-        store.seal(read).unwrap();
+        store.keep(&frame, read).unwrap();
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn disk(table: &mut Table) {
     let size = backlog::size(&ships[0].spool());
     let [_, frame, _, _, block] = floor.per_value();
     note("rows and values of a tick", &format!("{} and {}", day.rows(), day.values()));
-    note("spool", &format!("{} MiB, {} of 16 frames sealed together", mib(size), cost.blocks));
+    note("spool", &format!("{} MiB", mib(size)));
     let each = per(size, values);
     let beside = format!("{block:.2} (zstd of {BLOCK} ticks' lines); {frame:.2} for each tick alone");
     table.row(DISK, beside, format!("{each:.2}, an hour"), Some(each <= 1.0));

@@ -1,5 +1,7 @@
-//! Frames that have waited for long, many as one block: what stays the same is written once, and of the
-//! rest how it changed from one frame to the next.
+//! Frames as differences: what stays the same is written once, and of the rest how it changed from one frame to
+//! the next. Many as one block, as older versions sealed what had waited for long (format 2); or each for itself
+//! (`packer.rs`): the first of them (3), and one that goes on where another ended, with its tables and its values (4),
+//! which has that one's checksum instead of a number.
 //!
 //! A block is one byte of format (2), four bytes of length before compression (little endian), then a zstd
 //! stream, with a checksum of its content, of four bytes of length, the tables as MessagePack, and the streams:
@@ -21,6 +23,7 @@
 //!
 //! Frames are read in order with one frame's values in memory, however many there are in the block.
 
+mod packer;
 mod writer;
 
 use std::ops::Range;
@@ -28,11 +31,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::packer::{Packer, SPAN, Written};
 pub(super) use self::writer::Writer;
-use super::frame::{Cell, Content, Shape, TYPES, all, tags, unpack, value};
+use super::frame::{Shape, TYPES, all, tags, unpack};
 use crate::metric::{Fields, Finite, Sample, Tags, Text, Type, UnixNanos, Value};
 
 const FORMAT: u8 = 2;
+/// A frame on which others stand, or may.
+const KEY: u8 = 3;
+/// A frame that stands on another.
+const DIFFERENCE: u8 = 4;
 /// No block has more columns, which are held in memory while it is read.
 const MOST_COLUMNS: usize = 1 << 24;
 
@@ -74,14 +82,25 @@ pub(super) struct Block {
 /// What is in it.
 struct Inside {
     plain: Vec<u8>,
+    tables: Arc<Resolved>,
+    frames: Vec<(i64, u32)>,
+    streams: Streams<Range<usize>>,
+    /// Whether its beginning is another frame's end.
+    stands: bool,
+}
+
+/// What rows refer to.
+#[derive(Clone, Default)]
+struct Resolved {
     texts: Vec<Text>,
     shapes: Vec<(Text, Vec<(Text, Type)>)>,
     series: Vec<Tags>,
     lines: Vec<Line>,
-    frames: Vec<(i64, u32)>,
-    streams: Streams<Range<usize>>,
+    /// Values of a row of each line.
+    columns: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Line {
     shape: usize,
     series: usize,
@@ -103,10 +122,42 @@ struct Place {
 impl Block {
     /// Opens a block; the error says what is odd.
     pub(super) fn open(bytes: &[u8]) -> Result<Self, String> {
-        Self::of(unpack(FORMAT, bytes)?)
+        Self::of(unpack(FORMAT, bytes)?, None)
     }
 
-    fn of(plain: Vec<u8>) -> Result<Self, String> {
+    /// Whether these bytes are a frame that [`Packer`] wrote.
+    pub(super) fn is_packed(bytes: &[u8]) -> bool {
+        matches!(bytes, [KEY | DIFFERENCE, ..])
+    }
+
+    /// Opens a frame that [`Packer`] wrote on another, which was read to its end. It is to be read once.
+    pub(super) fn on(base: Option<(&[u8], &Self)>, bytes: &[u8]) -> Result<Self, String> {
+        let Some((base_bytes, base)) = base else {
+            return match bytes {
+                [DIFFERENCE, ..] => Err("the frame that it was written on is gone".into()),
+                _ => Self::of(unpack(KEY, bytes)?, None),
+            };
+        };
+        let block = Self::of(unpack(DIFFERENCE, bytes)?, Some(base))?;
+        match block.inside.frames.as_slice() {
+            [(sum, _)] if *sum == checksum(base_bytes) => Ok(block),
+            _ => Err("it was written on another frame than the one that is there".into()),
+        }
+    }
+
+    /// The rows of a frame that [`Packer`] wrote; later ones can be opened on it then.
+    pub(super) fn read_packed(&mut self, first: UnixNanos) -> Result<Vec<Sample>, String> {
+        let (number, _) = *self.inside.frames.first().ok_or("there is no frame in it")?;
+        self.read(number, first)
+    }
+
+    /// The same, without the rows.
+    pub(super) fn pass(&mut self) -> Result<(), String> {
+        let (number, _) = *self.inside.frames.first().ok_or("there is no frame in it")?;
+        self.visit(number, |_, _, _, _| Some(()))
+    }
+
+    fn of(plain: Vec<u8>, base: Option<&Self>) -> Result<Self, String> {
         let (length, behind) = plain.split_first_chunk::<4>().ok_or("it has no tables")?;
         let tables = behind.get(..u32::from_le_bytes(*length) as usize).ok_or("it has not all its tables")?;
         let written: Tables<'_> =
@@ -114,10 +165,13 @@ impl Block {
         let begin = tables.len().saturating_add(4);
         let streams = streams(&written.lengths, begin, plain.len());
         let streams = streams.ok_or("its streams are not as long as it says")?;
-        let (texts, shapes, series, lines) = written.resolve().ok_or("its tables do not fit each other")?;
+        let mut tables = base.map(|base| base.inside.tables.clone()).unwrap_or_default();
+        if !written.is_empty() {
+            written.resolve(Arc::make_mut(&mut tables)).ok_or("its tables do not fit each other")?;
+        }
         let frames = written.frames;
-        let inside = Inside { plain, texts, shapes, series, lines, frames, streams };
-        let place = inside.beginning().ok_or("its rows are too long")?;
+        let inside = Inside { plain, tables, frames, streams, stands: base.is_some() };
+        let place = inside.beginning(base.map(|base| &base.place)).ok_or("its rows are too long")?;
         Ok(Self { inside, place })
     }
 
@@ -130,32 +184,19 @@ impl Block {
     pub(super) fn read(&mut self, seq: i64, first: UnixNanos) -> Result<Vec<Sample>, String> {
         let mut samples = Vec::new();
         self.visit(seq, |inside, line, offset, bits| {
-            let (measurement, columns) = inside.shapes.get(line.shape)?;
+            let (measurement, columns) = inside.tables.shapes.get(line.shape)?;
             let field = |((name, kind), bits): (&(Text, Type), &u64)| {
-                Some((name.clone(), value_of(*kind, *bits, &inside.texts)?))
+                Some((name.clone(), value_of(*kind, *bits, &inside.tables.texts)?))
             };
             samples.push(Sample {
                 measurement: measurement.clone(),
-                tags: inside.series.get(line.series)?.clone(),
+                tags: inside.tables.series.get(line.series)?.clone(),
                 fields: all(columns.iter().zip(bits).map(field))?.into_iter().collect::<Fields>(),
                 time: UnixNanos(first.0.wrapping_add(offset)),
             });
             Some(())
         })?;
         Ok(samples)
-    }
-
-    /// Whether one of its frames is this one.
-    pub(super) fn holds(&mut self, seq: i64, content: &Content<'_>) -> bool {
-        let mut rows = content.rows.iter();
-        let visited = self.visit(seq, |inside, line, offset, bits| {
-            let (shape, series, own_offset, cells) = rows.next()?;
-            let is_same = *own_offset == offset
-                && inside.has_tags(line, content, *series)?
-                && inside.has_values(line, bits, content, *shape, cells)?;
-            is_same.then_some(())
-        });
-        visited.is_ok() && rows.next().is_none()
     }
 
     /// Shows the rows of a frame: line, time, values.
@@ -168,7 +209,10 @@ impl Block {
         let at = at.map_err(|_| "its block does not have it".to_owned())?;
         let unfit = || "its rows do not fit its tables".to_owned();
         if at < self.place.frames {
-            self.place = self.inside.beginning().ok_or_else(unfit)?;
+            if self.inside.stands {
+                return Err("it can be read once only".into());
+            }
+            self.place = self.inside.beginning(None).ok_or_else(unfit)?;
         }
         while self.place.frames < at {
             self.step(|_, _, _, _| Some(())).ok_or_else(unfit)?;
@@ -188,10 +232,10 @@ impl Block {
             let follower = followers.get_mut(before)?;
             let by = read_signed(&inside.plain, &mut streams.order)?;
             *follower = u32::try_from(i64::from(*follower).checked_add(by)?).ok()?;
-            let line = inside.lines.get(*follower as usize)?;
+            let line = inside.tables.lines.get(*follower as usize)?;
             before = (*follower as usize).checked_add(1)?;
             offset = offset.wrapping_add(read_signed(&inside.plain, &mut streams.times)?);
-            let (_, columns) = inside.shapes.get(line.shape)?;
+            let (_, columns) = inside.tables.shapes.get(line.shape)?;
             let values = values.get_mut(line.start..line.start.checked_add(columns.len())?)?;
             for ((_, kind), value) in columns.iter().zip(&mut *values) {
                 read_value(&inside.plain, streams, gap, *kind, value)?;
@@ -203,68 +247,50 @@ impl Block {
     }
 }
 
-type Resolved = (Vec<Text>, Vec<(Text, Vec<(Text, Type)>)>, Vec<Tags>, Vec<Line>);
-
 impl Tables<'_> {
-    fn resolve(&self) -> Option<Resolved> {
-        let texts: Vec<Text> = self.strings.iter().map(|text| Text::from(Arc::from(*text))).collect();
+    fn is_empty(&self) -> bool {
+        self.strings.is_empty() && self.shapes.is_empty() && self.series.is_empty() && self.lines.is_empty()
+    }
+
+    /// Adds what is in them to what is known already.
+    fn resolve(&self, known: &mut Resolved) -> Option<()> {
+        known.texts.extend(self.strings.iter().map(|text| Text::from(Arc::from(*text))));
+        let texts = &known.texts;
         let text = |at: u32| texts.get(at as usize).cloned();
         let kind = |code: u8| TYPES.iter().find(|(_, own)| *own == code).map(|(kind, _)| *kind);
         let shape = |(measurement, columns): &Shape| {
             let column = |(name, code): &(u32, u8)| Some((text(*name)?, kind(*code)?));
             Some((text(*measurement)?, all(columns.iter().map(column))?))
         };
-        let shapes = all(self.shapes.iter().map(shape))?;
-        let series = all(self.series.iter().map(|numbers| tags(numbers, &texts)))?;
-        let mut start = 0_usize;
-        let line = |(shape, series): &(u32, u32)| {
-            let line = Line { shape: *shape as usize, series: *series as usize, start };
-            let (_, columns) = self.shapes.get(line.shape)?;
-            start = start.checked_add(columns.len())?;
-            Some(line)
-        };
-        let lines = all(self.lines.iter().map(line))?;
-        Some((texts, shapes, series, lines))
+        known.shapes.extend(all(self.shapes.iter().map(shape))?);
+        known.series.extend(all(self.series.iter().map(|numbers| tags(numbers, texts)))?);
+        for (shape, series) in &self.lines {
+            let line = Line { shape: *shape as usize, series: *series as usize, start: known.columns };
+            let (_, columns) = known.shapes.get(line.shape)?;
+            known.columns = known.columns.checked_add(columns.len())?;
+            known.lines.push(line);
+        }
+        Some(())
     }
 }
 
 impl Inside {
-    fn has_tags(&self, line: &Line, content: &Content<'_>, series: u32) -> Option<bool> {
-        let tags = self.series.get(line.series)?.iter().flat_map(|(key, value)| [key, value]);
-        let others = content.series.get(series as usize)?.iter().map(|at| content.text(*at));
-        Some(others.eq(tags.map(|text| Some(text.as_str()))))
-    }
-
-    fn has_values(
-        &self,
-        line: &Line,
-        bits: &[u64],
-        content: &Content<'_>,
-        shape: u32,
-        cells: &[Cell],
-    ) -> Option<bool> {
-        let (measurement, columns) = self.shapes.get(line.shape)?;
-        let (other_measurement, other_columns) = content.shapes.get(shape as usize)?;
-        let text = |at| content.text(at).map(|text| Text::from(text.to_owned()));
-        for (((name, kind), bits), ((other_name, code), cell)) in
-            columns.iter().zip(bits).zip(other_columns.iter().zip(cells))
-        {
-            let is_named = content.text(*other_name)? == name.as_str() && TYPES.contains(&(*kind, *code));
-            if !is_named || value(*code, *cell, &text)? != value_of(*kind, *bits, &self.texts)? {
-                return Some(false);
-            }
+    /// Before the first frame: as nothing was, or as another frame left it.
+    fn beginning(&self, base: Option<&Place>) -> Option<Place> {
+        if self.tables.columns > MOST_COLUMNS {
+            return None;
         }
-        let is_named = content.text(*other_measurement)? == measurement.as_str();
-        Some(is_named && [other_columns.len(), cells.len()] == [columns.len(); 2])
+        let (mut followers, mut values) =
+            base.map(|base| (base.followers.clone(), base.values.clone())).unwrap_or_default();
+        followers.extend(u32::try_from(followers.len()).ok()?..=u32::try_from(self.tables.lines.len()).ok()?);
+        values.resize(self.tables.columns, 0);
+        Some(Place { frames: 0, streams: self.streams.clone(), gap: None, followers, values })
     }
+}
 
-    fn beginning(&self) -> Option<Place> {
-        let end = |line: &Line| Some(line.start.saturating_add(self.shapes.get(line.shape)?.1.len()));
-        let columns = self.lines.last().map_or(Some(0), end).filter(|columns| *columns <= MOST_COLUMNS)?;
-        let followers = (0..=u32::try_from(self.lines.len()).ok()?).collect();
-        let streams = self.streams.clone();
-        Some(Place { frames: 0, streams, gap: None, followers, values: vec![0; columns] })
-    }
+/// What tells a written frame from every other: the checksum at its end.
+fn checksum(bytes: &[u8]) -> i64 {
+    bytes.last_chunk().map_or(0, |sum| u32::from_le_bytes(*sum).into())
 }
 
 /// Where the streams are.
@@ -353,12 +379,12 @@ fn next(plain: &[u8], stream: &mut Range<usize>) -> Option<u8> {
 /// the program.
 #[cfg(fuzzing)]
 pub fn read_block(plain: &[u8]) {
-    let Ok(mut block) = Block::of(plain.to_vec()) else { return };
+    let Ok(mut block) = Block::of(plain.to_vec(), None) else { return };
     let (seqs, mut writer, mut read) = (block.frames().collect::<Vec<_>>(), Writer::new(), Vec::new());
     for seq in seqs.into_iter().take(64) {
         let Ok(samples) = block.read(seq, UnixNanos(0)) else { continue };
         let is_next = read.last().is_none_or(|(last, _)| *last < seq);
-        if is_next && writer.push(seq, &Content::at(UnixNanos(0), &samples)).is_some() {
+        if is_next && writer.push(seq, &super::frame::Content::at(UnixNanos(0), &samples)).is_some() {
             read.push((seq, samples));
         }
     }

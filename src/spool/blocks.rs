@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::block::{Block, Writer};
-use super::frame::Content;
+use super::block::{Block, SPAN, Writer};
+use super::frame::{Content, Kind};
 use super::ledger::{signed, unsigned};
-use super::payload::Payload;
+use super::payload::{Payload, Written};
 use crate::metric::UnixNanos;
+
+/// No block has more.
+pub(super) const TICKS_OF_A_BLOCK: usize = 16;
 
 /// A block without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,36 +34,97 @@ pub(super) fn around(connection: &Connection, seq: i64) -> rusqlite::Result<Opti
     Ok(found.optional()?.filter(|block| seq <= block.last))
 }
 
+/// Whether a later frame stands on this one.
+pub(super) fn is_base(connection: &Connection, seq: i64) -> rusqlite::Result<bool> {
+    let mut statement = connection
+        .prepare_cached("SELECT seq, kind FROM frames WHERE seq > ?1 AND seq <= ?1 + ?2 ORDER BY seq")?;
+    let mut rows = statement.query([seq, SPAN])?;
+    while let Some(row) = rows.next()? {
+        // Those that stand on it come before all that stand on an earlier one, or on none.
+        match Kind::of(row.get(0)?, row.get(1)?) {
+            Kind::On(base) if base <= seq => return Ok(base == seq),
+            Kind::Key => break,
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
 /// The last frame that was sealed.
+#[cfg(test)]
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
     // Not their maximum, which would look at every block.
     let newest = "SELECT last FROM blocks ORDER BY first DESC LIMIT 1";
     Ok(connection.query_row(newest, [], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// Finds payloads; of the frames of one block, that block is read once.
+/// No frame stands on another, which stands on another, so often: that is damage.
+const DEEPEST: usize = 8;
+
+/// Finds payloads; what several frames share is read once.
 #[derive(Default)]
 pub(super) struct Finder {
     /// The last block, and for which frames it is asked.
     held: Option<(i64, i64, Payload)>,
+    /// The frames that the next ones may stand on.
+    bases: Vec<Arc<Written>>,
 }
 
 impl Finder {
-    /// The payload of a frame of which the table has these bytes. Without a block they are all there is.
+    /// The payload of a frame of which the table has this kind and these bytes. Without a block they are all
+    /// there is.
     pub(super) fn payload(
         &mut self,
         connection: &Connection,
         seq: i64,
+        kind: i64,
         own: Vec<u8>,
     ) -> rusqlite::Result<Payload> {
         if !own.is_empty() {
-            return Ok(Payload::Own(own));
+            return Ok(Payload::Own(self.written(connection, seq, kind, own, DEEPEST)?));
         }
         let held = |(first, last, _): &(i64, i64, Payload)| (*first..=*last).contains(&seq);
         if !self.held.as_ref().is_some_and(held) {
             self.held = block(connection, seq)?;
         }
-        Ok(self.held.as_ref().map_or(Payload::Own(own), |(.., payload)| payload.clone()))
+        Ok(self.held.as_ref().map_or_else(|| own.into(), |(.., payload)| payload.clone()))
+    }
+
+    fn written(
+        &mut self,
+        connection: &Connection,
+        seq: i64,
+        kind: i64,
+        bytes: Vec<u8>,
+        deepest: usize,
+    ) -> rusqlite::Result<Arc<Written>> {
+        let base = match Kind::of(seq, kind) {
+            Kind::On(base) if deepest > 0 => self.base(connection, base, deepest)?,
+            _ => None,
+        };
+        let written = Arc::new(Written { seq, bytes, base });
+        match Kind::of(seq, kind) {
+            Kind::On(base) => self.bases.retain(|own| own.seq <= base),
+            Kind::Key => self.bases.clear(),
+            Kind::Alone | Kind::Events => return Ok(written),
+        }
+        self.bases.push(written.clone());
+        Ok(written)
+    }
+
+    fn base(
+        &mut self,
+        connection: &Connection,
+        seq: i64,
+        deepest: usize,
+    ) -> rusqlite::Result<Option<Arc<Written>>> {
+        if let Some(held) = self.bases.iter().find(|own| own.seq == seq) {
+            return Ok(Some(held.clone()));
+        }
+        let mut statement = connection.prepare_cached("SELECT kind, payload FROM frames WHERE seq = ?1")?;
+        let found = statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((kind, bytes)) = found else { return Ok(None) };
+        self.written(connection, seq, kind, bytes, deepest.saturating_sub(1)).map(Some)
     }
 
     /// The block of the last sealed frame: its first and its last number.
@@ -80,6 +144,7 @@ fn block(connection: &Connection, seq: i64) -> rusqlite::Result<Option<(i64, i64
 }
 
 /// Puts frames into one block, whose rows lose their own payloads.
+#[cfg(test)]
 pub(super) fn insert(change: &Transaction<'_>, seqs: &[i64], block: &[u8]) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Ok(()) };
     change

@@ -108,6 +108,7 @@ impl Clocks {
     }
 
     /// Whether a frame is that old, or of an earlier boot.
+    #[cfg(test)]
     pub(super) fn has_waited(&self, origin: &Origin, now: Moment, span: Duration) -> bool {
         let is_earlier = !self.boot_id.is_empty() && !self.is_present(origin);
         is_earlier || self.age(origin, now) >= span

@@ -88,15 +88,15 @@ pub fn newest(path: &Path, since: UnixNanos) -> Result<Vec<Sample>, SpoolError> 
     // The newest frames first, however many older ones there are.
     let mut statement = instant
         .prepare(
-            "SELECT seq, first_time, samples, payload FROM
-                (SELECT seq, first_time, last_time, samples, payload FROM frames ORDER BY seq DESC LIMIT ?2)
+            "SELECT seq, first_time, samples, payload, kind FROM
+                (SELECT seq, first_time, last_time, samples, payload, kind FROM frames ORDER BY seq DESC LIMIT ?2)
              WHERE last_time >= ?1 ORDER BY seq",
         )
         .map_err(failed)?;
     let row = |row: &rusqlite::Row<'_>| {
         let samples = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
         let seq = row.get(0)?;
-        let payload = blocks.payload(&instant, seq, row.get(3)?)?;
+        let payload = blocks.payload(&instant, seq, row.get(4)?, row.get(3)?)?;
         Ok(Row { seq, first_time: UnixNanos(row.get(1)?), skip: 0, samples, payload })
     };
     let rows = statement.query_map(params![since.0, STEP], row).map_err(failed)?;
@@ -108,7 +108,7 @@ fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlit
     let mut statement = connection.prepare_cached(
         "SELECT seq, first_time, samples, payload,
                 ifnull((SELECT iif(first = seq, skip, 0) FROM pending WHERE sink = ?1 AND first <= seq
-                        AND seq <= ifnull(last, seq)), 0)
+                        AND seq <= ifnull(last, seq)), 0), kind
          FROM frames WHERE seq >= ?2 AND seq < ?3
          AND (?1 IS NULL OR EXISTS (SELECT 1 FROM pending WHERE sink = ?1 AND first <= seq
                                     AND seq <= ifnull(last, seq)))
@@ -118,7 +118,7 @@ fn read(connection: &Connection, sink: Option<i64>, seqs: Range<i64>) -> rusqlit
     let rows = statement.query_map(params![sink, seqs.start, seqs.end, STEP], |row| {
         let count = |column| row.get::<_, i64>(column).map(|count| usize::try_from(count).unwrap_or(0));
         let (seq, first_time, samples, skip) = (row.get(0)?, UnixNanos(row.get(1)?), count(2)?, count(4)?);
-        let payload = blocks.payload(connection, seq, row.get(3)?)?;
+        let payload = blocks.payload(connection, seq, row.get(5)?, row.get(3)?)?;
         Ok(Row { seq, first_time, skip, samples, payload })
     })?;
     rows.collect()

@@ -47,7 +47,7 @@ pub struct Frame {
 #[derive(Debug, Clone)]
 pub struct Packed {
     pub(super) tick: i64,
-    pub(super) events: bool,
+    pub(super) kind: Kind,
     pub(super) read: Moment,
     /// Time of its oldest row.
     pub(super) first: UnixNanos,
@@ -57,17 +57,60 @@ pub struct Packed {
     pub(super) payload: Vec<u8>,
 }
 
+/// How a frame is written, and what may become of it: see `migrations/0005_kind.sql`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The rows of a tick, alone.
+    Alone,
+    /// Events, alone.
+    Events,
+    /// The rows of a tick, for itself; others may stand on it.
+    Key,
+    /// The rows of a tick, as what is different in that frame.
+    On(i64),
+}
+
+impl Kind {
+    /// As the table of frames has it.
+    pub(super) fn number(self, seq: i64) -> i64 {
+        match self {
+            Self::Alone => 0,
+            Self::Events => 1,
+            Self::Key => 2,
+            Self::On(base) => base.saturating_sub(seq),
+        }
+    }
+
+    /// What the table says of a frame.
+    pub(super) fn of(seq: i64, number: i64) -> Self {
+        match number {
+            1 => Self::Events,
+            2 => Self::Key,
+            _ if number < 0 => Self::On(seq.saturating_add(number)),
+            _ => Self::Alone,
+        }
+    }
+}
+
 impl From<&Frame> for Packed {
     fn from(frame: &Frame) -> Self {
+        let kind = if frame.events { Kind::Events } else { Kind::Alone };
+        Self::of(frame, encode(&frame.samples), kind)
+    }
+}
+
+impl Packed {
+    /// A frame whose rows are written already.
+    pub(super) fn of(frame: &Frame, payload: Vec<u8>, kind: Kind) -> Self {
         let times = || frame.samples.iter().map(|sample| sample.time);
         Self {
             tick: frame.tick,
-            events: frame.events,
+            kind,
             read: frame.read,
             first: times().min().unwrap_or_default(),
             last: times().max().unwrap_or_default(),
             samples: frame.samples.len() as u64,
-            payload: encode(&frame.samples),
+            payload,
         }
     }
 }
@@ -97,7 +140,7 @@ pub(super) enum Cell {
 pub(super) const TYPES: [(Type, u8); 5] =
     [(Type::I64, 0), (Type::U64, 1), (Type::F64, 2), (Type::Bool, 3), (Type::Text, 4)];
 
-fn type_code(value_type: Type) -> u8 {
+pub(super) fn type_code(value_type: Type) -> u8 {
     TYPES.iter().find(|(own, _)| *own == value_type).map_or(0, |(_, code)| *code)
 }
 
@@ -161,11 +204,6 @@ impl<'a> Content<'a> {
             content.rows.push((shape, series, sample.time.0.wrapping_sub(first.0), cells));
         }
         content
-    }
-
-    /// A text by its number.
-    pub(super) fn text(&self, at: u32) -> Option<&'a str> {
-        self.strings.get(at as usize).copied()
     }
 
     /// Reads what [`encode`] wrote, decompressed; the error says what is odd.

@@ -28,7 +28,8 @@ struct Rows {
 
 impl Fresh {
     /// Keeps the rows of a frame that was committed, for so many sinks.
-    pub(super) fn keep(&mut self, seq: i64, first: UnixNanos, samples: Arc<Vec<Sample>>, sinks: usize) {
+    pub(super) fn keep(&mut self, seq: i64, samples: Arc<Vec<Sample>>, sinks: usize) {
+        let first = samples.iter().map(|sample| sample.time).min().unwrap_or_default();
         self.0.truncate(MOST - 1);
         self.0.push_front(Rows { seq, first, samples, sinks });
     }
@@ -98,7 +99,7 @@ mod tests {
     fn each_sink_gets_the_rows_of_the_newest_frames() {
         let mut fresh = Fresh::default();
         for seq in 1..=3 {
-            fresh.keep(seq, UnixNanos(7), rows(2), 2);
+            fresh.keep(seq, rows(2), 2);
         }
         check(&mut fresh, &[frame(1, 7, 2), frame(2, 7, 2), frame(3, 7, 2)], &[false, true, true]);
         check(&mut fresh, &[frame(3, 7, 2)], &[true]);
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn a_frame_that_became_another_one_does_not_get_them() {
         let mut fresh = Fresh::default();
-        fresh.keep(5, UnixNanos(7), rows(2), 1);
+        fresh.keep(5, rows(2), 1);
         // Its times were corrected; it is of another file.
         check(&mut fresh, &[frame(5, 8, 2), frame(5, 7, 3)], &[false, false]);
         fresh.clear();

@@ -48,7 +48,7 @@ pub(super) fn change_sinks(change: &Transaction<'_>, names: &[String]) -> rusqli
 }
 
 /// The last sequence number that was given.
-fn newest(change: &Transaction<'_>) -> rusqlite::Result<i64> {
+pub(super) fn newest(change: &Connection) -> rusqlite::Result<i64> {
     let mut statement = change.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'frames'")?;
     Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }
@@ -109,16 +109,33 @@ pub(super) fn count_dropped(change: &Transaction<'_>, samples: u64) -> rusqlite:
     statement.execute([signed(samples)]).map(|_| ())
 }
 
-pub(super) fn insert(change: &Transaction<'_>, frame: &Packed, boot_id: &str) -> rusqlite::Result<()> {
+/// Adds the frame `seq`, as a difference to another or for itself.
+pub(super) fn insert(
+    change: &Transaction<'_>,
+    seq: i64,
+    frame: &Packed,
+    boot_id: &str,
+) -> rusqlite::Result<()> {
     let mut statement = change.prepare_cached(
         "INSERT INTO frames
-           (tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload, boot_time)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           (seq, tick, first_time, last_time, samples, kind, boot_id, monotonic_ns, payload, boot_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let Packed { tick, events, read, first, last, samples, payload } = frame;
+    let Packed { tick, kind, read, first, last, samples, payload } = frame;
+    let kind = kind.number(seq);
     let monotonic = i64::try_from(read.monotonic.0.as_nanos()).unwrap_or(i64::MAX);
-    let row =
-        params![tick, first.0, last.0, signed(*samples), events, boot_id, monotonic, payload, read.boot().0];
+    let row = params![
+        seq,
+        tick,
+        first.0,
+        last.0,
+        signed(*samples),
+        kind,
+        boot_id,
+        monotonic,
+        payload,
+        read.boot().0
+    ];
     statement.execute(row).map(|_| ())
 }
 
@@ -152,7 +169,7 @@ pub(super) fn claim(
     let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
-        "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns, payload, boot_time
+        "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns, payload, boot_time, kind
          FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
     )?;
     let mut blocks = Finder::default();
@@ -166,7 +183,8 @@ pub(super) fn claim(
                 break;
             }
             let skip = if row.get::<_, i64>(0)? == first { unsigned(skip) } else { 0 };
-            let (frame, origin) = claimed(row, skip, |seq, own| blocks.payload(connection, seq, own))?;
+            let (frame, origin) =
+                claimed(row, skip, |seq, kind, own| blocks.payload(connection, seq, kind, own))?;
             // A frame that claims to have nothing in it is one all the same.
             count = count.saturating_add(frame.samples.saturating_sub(skip).max(1));
             bytes = bytes.saturating_add(frame.payload.bytes());
@@ -182,7 +200,7 @@ pub(super) fn claim(
 fn claimed(
     row: &Row<'_>,
     skip: u64,
-    payload: impl FnOnce(i64, Vec<u8>) -> rusqlite::Result<Payload>,
+    payload: impl FnOnce(i64, i64, Vec<u8>) -> rusqlite::Result<Payload>,
 ) -> rusqlite::Result<(ClaimedFrame, Origin)> {
     let (seq, last_time) = (row.get(0)?, UnixNanos(row.get(2)?));
     let frame = ClaimedFrame {
@@ -192,7 +210,7 @@ fn claimed(
         age: Duration::ZERO,
         samples: unsigned(row.get(3)?),
         skip,
-        payload: payload(seq, row.get(6)?)?,
+        payload: payload(seq, row.get(8)?, row.get(6)?)?,
         rows: None,
     };
     let boot_time = row.get::<_, Option<i64>>(7)?.map(UnixNanos);

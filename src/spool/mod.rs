@@ -3,8 +3,8 @@
 //! **Format.** The rows of a tick are one *frame*, its events another; a frame is one row of table
 //! `frames`, its payload is described in `frame.rs`. Per sink, `pending` holds the ranges of sequence numbers that are not
 //! settled, usually one open range, and `sinks` counts what became of every sample. Tables and
-//! counters: `migrations/0001_spool.sql`. Frames that wait for minutes become one *block*, a row of table `blocks`
-//! (`block.rs`, `seal.rs`): their own rows stay, without a payload, so that nobody else need know of it.
+//! counters: `migrations/0001_spool.sql`. The rows of a tick are written as what is different in an earlier frame
+//! (`block/packer.rs`), which stays as long. Table `blocks` holds what older versions made of frames that waited.
 //!
 //! **Operation.** One thread owns the connection ([`Spool`] is its handle). A frame is committed
 //! alone; settling a batch moves the range and the counters in one transaction. So at every commit,
@@ -40,6 +40,7 @@ mod retention;
 mod room;
 mod salvage;
 mod schema;
+#[cfg(test)]
 mod seal;
 mod status;
 mod store;

@@ -1,4 +1,4 @@
-//! What the spool has of a frame's rows: bytes of its own, or a place in a block.
+//! What the spool has of a frame's rows: bytes of its own, which may stand on another frame's, or a place in a block.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use crate::metric::{Sample, UnixNanos};
 /// A frame's rows as the spool has them.
 #[derive(Debug, Clone)]
 pub enum Payload {
-    /// Written alone.
-    Own(Vec<u8>),
-    /// Sealed with others.
+    /// Its own.
+    Own(Arc<Written>),
+    /// Sealed with others, by an older dunlin.
     Sealed {
         /// The block.
         block: Arc<[u8]>,
@@ -20,11 +20,22 @@ pub enum Payload {
     },
 }
 
+/// Bytes of a frame.
+#[derive(Debug)]
+pub struct Written {
+    /// Its number.
+    pub(super) seq: i64,
+    /// As they are in the file.
+    pub(super) bytes: Vec<u8>,
+    /// The frame that it stands on, if it does and that is there.
+    pub(super) base: Option<Arc<Self>>,
+}
+
 impl Payload {
     /// Its bytes, or its share of the block.
     pub fn bytes(&self) -> u64 {
         match self {
-            Self::Own(bytes) => bytes.len() as u64,
+            Self::Own(written) => written.bytes.len() as u64,
             Self::Sealed { block, frames } => block.len() as u64 / (*frames).max(1),
         }
     }
@@ -32,21 +43,24 @@ impl Payload {
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Own(bytes)
+        Self::Own(Arc::new(Written { seq: 0, bytes, base: None }))
     }
 }
 
-/// Reads frames in order, opening each block once.
+/// Reads frames in order, opening once each block, and each frame that others stand on.
 #[derive(Default)]
 pub struct Reading {
     open: Option<(Arc<[u8]>, Block)>,
+    /// Frames that were read, each on the one before it.
+    read: Vec<(Arc<Written>, Block)>,
 }
 
 impl Reading {
     /// The rows of a frame; the error says what is odd.
     pub fn read(&mut self, seq: i64, first: UnixNanos, payload: &Payload) -> Result<Vec<Sample>, String> {
         let wanted = match payload {
-            Payload::Own(bytes) => return decode(bytes, first),
+            Payload::Own(written) if Block::is_packed(&written.bytes) => return self.packed(first, written),
+            Payload::Own(written) => return decode(&written.bytes, first),
             Payload::Sealed { block, .. } => block,
         };
         if !self.open.as_ref().is_some_and(|(own, _)| Arc::ptr_eq(own, wanted)) {
@@ -56,5 +70,32 @@ impl Reading {
         }
         let Some((_, block)) = &mut self.open else { return Err("its block is not open".into()) };
         block.read(seq, first)
+    }
+
+    fn packed(&mut self, first: UnixNanos, wanted: &Arc<Written>) -> Result<Vec<Sample>, String> {
+        let mut block = self.on_base(wanted)?;
+        let rows = block.read_packed(first)?;
+        self.read.push((wanted.clone(), block));
+        Ok(rows)
+    }
+
+    /// Opens a frame on what it stands on; only that is in `read` then.
+    fn on_base(&mut self, wanted: &Arc<Written>) -> Result<Block, String> {
+        let Some(base) = &wanted.base else {
+            self.read.clear();
+            return Block::on(None, &wanted.bytes);
+        };
+        let at = self.read.iter().rposition(|(own, _)| Arc::ptr_eq(own, base));
+        if let Some(at) = at {
+            self.read.truncate(at.saturating_add(1));
+        } else {
+            let of_base =
+                |reason| format!("frame {}, which it stands on, cannot be read: {reason}", base.seq);
+            let mut block = self.on_base(base).map_err(of_base)?;
+            block.pass().map_err(of_base)?;
+            self.read.push((base.clone(), block));
+        }
+        let base = self.read.last().map(|(base, block)| (base.bytes.as_slice(), block));
+        Block::on(base, &wanted.bytes)
     }
 }

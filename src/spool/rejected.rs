@@ -136,7 +136,7 @@ fn requeue_of(change: &Transaction<'_>, sink: i64) -> rusqlite::Result<usize> {
         let times = || rows.iter().map(|sample| sample.time.0);
         change
             .prepare_cached(
-                "INSERT INTO frames (seq, tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload)
+                "INSERT INTO frames (seq, tick, first_time, last_time, samples, kind, boot_id, monotonic_ns, payload)
                  VALUES (?1, 0, ?2, ?3, ?4, 1, '', 0, ?5)",
             )?
             .execute(params![seq, times().min(), times().max(), signed(rows.len() as u64), encode(rows)])?;

@@ -5,12 +5,11 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::WhenFull;
-use super::blocks::{Extent, around, leave, tighten};
+use super::blocks::{Extent, TICKS_OF_A_BLOCK, around, is_base, leave, tighten};
 use super::clocks::{Clocks, Origin};
 use super::ledger::{self, origin, unsigned};
 use super::ranges::Ranges;
 use super::retention::Plan;
-use super::seal::RULE;
 use crate::metric::Moment;
 
 /// At most so many frames leave in one step, so that a step stays short.
@@ -37,6 +36,15 @@ pub(super) struct Situation<'a> {
     pub(super) now: Moment,
     /// Frames that sinks are working on right now.
     pub(super) leased: Ranges,
+    /// Frames that the next ones will stand on.
+    pub(super) bases: Vec<i64>,
+}
+
+impl Situation<'_> {
+    /// Whether another frame cannot be read without this one.
+    fn is_needed(&self, change: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
+        Ok(self.bases.contains(&seq) || is_base(change, seq)?)
+    }
 }
 
 /// Makes room as planned; tells whether there is enough for the incoming frame.
@@ -58,8 +66,11 @@ pub(super) fn clear(
         let is_old = |origin: &Origin, facts: &Situation<'_>| {
             facts.clocks.age(origin, facts.now) > plan.keep_delivered
         };
-        for seq in beginning(change, (*first, *last), facts, is_old)? {
-            delete(change, seq)?;
+        // Backwards: what others stand on comes after them.
+        for seq in beginning(change, (*first, *last), facts, is_old)?.into_iter().rev() {
+            if !facts.is_needed(change, seq)? {
+                delete(change, seq)?;
+            }
         }
     }
     let is_too_old = |origin: &Origin, facts: &Situation<'_>| {
@@ -67,8 +78,8 @@ pub(super) fn clear(
     };
     // Rows that are sent again lie before all others, and may be younger than those behind them.
     for range in [(i64::MIN, 0), (1, i64::MAX)] {
-        for seq in beginning(change, range, facts, is_too_old)? {
-            if !facts.leased.contains(seq) {
+        for seq in beginning(change, range, facts, is_too_old)?.into_iter().rev() {
+            if !facts.leased.contains(seq) && !facts.is_needed(change, seq)? {
                 forget(change, seq, "expired")?;
             }
         }
@@ -113,7 +124,7 @@ fn free(
 ) -> rusqlite::Result<bool> {
     let mut todo = Todo { bytes: facts.plan.free, frames: MOST_AT_ONCE };
     for (first, last) in settled {
-        let victims = Victims { first: *first, last: *last, step: 1, leased: &facts.leased };
+        let victims = Victims { first: *first, last: *last, step: 1, facts };
         victims.remove(change, &mut todo, delete)?;
     }
     if facts.plan.when_full == WhenFull::DropNewest {
@@ -125,11 +136,11 @@ fn free(
                 break;
             }
             let first = done.saturating_add(1);
-            let victims = Victims { first, last: i64::MAX, step: 1 << power, leased: &facts.leased };
+            let victims = Victims { first, last: i64::MAX, step: 1 << power, facts };
             *done = victims.remove(change, &mut todo, |change, seq| forget(change, seq, "thinned"))?;
         }
     }
-    let victims = Victims { first: i64::MIN, last: i64::MAX, step: 1, leased: &facts.leased };
+    let victims = Victims { first: i64::MIN, last: i64::MAX, step: 1, facts };
     victims.remove(change, &mut todo, |change, seq| forget(change, seq, "dropped")).map(|_| true)
 }
 
@@ -155,7 +166,7 @@ struct Victims<'a> {
     first: i64,
     last: i64,
     step: i64,
-    leased: &'a Ranges,
+    facts: &'a Situation<'a>,
 }
 
 impl Victims<'_> {
@@ -174,7 +185,7 @@ impl Victims<'_> {
         while begun.is_some() || !todo.is_done() {
             let found = self.next(change, from)?;
             if let Some(block) = begun.take_if(|block| found.is_none_or(|(seq, _)| seq > block.last)) {
-                todo.count(tighten(change, block, RULE.ticks)?, FRAMES_OF_A_BLOCK);
+                todo.count(tighten(change, block, TICKS_OF_A_BLOCK)?, FRAMES_OF_A_BLOCK);
                 continue;
             }
             let Some((seq, is_sealed)) = found else {
@@ -184,8 +195,12 @@ impl Victims<'_> {
                 break;
             };
             from = seq.saturating_add(1);
-            if self.leased.contains(seq) {
+            if self.facts.leased.contains(seq) {
                 passed_over = true;
+                continue;
+            }
+            // It leaves in a later step, when those that stand on it have left.
+            if self.facts.is_needed(change, seq)? {
                 continue;
             }
             if self.step > 1 && is_sealed && begun.is_none() {
@@ -203,7 +218,7 @@ impl Victims<'_> {
     fn next(&self, change: &Transaction<'_>, from: i64) -> rusqlite::Result<Option<(i64, bool)>> {
         let mut statement = change.prepare_cached(
             "SELECT seq, length(payload) = 0 FROM frames WHERE seq BETWEEN ?1 AND ?2
-             AND (?3 = 1 OR (NOT events AND (tick & (?3 - 1)) <> 0)) ORDER BY seq LIMIT 1",
+             AND (?3 = 1 OR (kind <> 1 AND (tick & (?3 - 1)) <> 0)) ORDER BY seq LIMIT 1",
         )?;
         let found =
             statement.query_row(params![from, self.last, self.step], |row| Ok((row.get(0)?, row.get(1)?)));

@@ -47,7 +47,7 @@ struct Raw {
     first_time: i64,
     last_time: i64,
     samples: i64,
-    events: bool,
+    kind: i64,
     boot_id: String,
     monotonic_ns: i64,
     payload: Vec<u8>,
@@ -65,7 +65,7 @@ struct Book {
 
 const COUNTERS: &str = "collected, filtered, delivered, rejected, expired, thinned";
 const FRAME: &str =
-    "seq, tick, first_time, last_time, samples, events, boot_id, monotonic_ns, payload, boot_time";
+    "seq, tick, first_time, last_time, samples, kind, boot_id, monotonic_ns, payload, boot_time";
 
 impl Damaged {
     /// Opens it; none if there is nothing in it that can be read.
@@ -206,14 +206,16 @@ impl Damaged {
             Order::Up => "",
             Order::Down => "DESC",
         };
-        // An older file has no boot time.
+        // An older file has no boot time, and tells only whether a frame has events.
         let query = |columns: &str| {
             format!("SELECT {columns} FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq {order}")
         };
-        let statement = self.connection.prepare(&query(FRAME));
-        let statement =
-            statement.or_else(|_| self.connection.prepare(&query(&FRAME.replace("boot_time", "NULL"))));
-        let Ok(mut statement) = statement else { return Ok(read) };
+        let of_events = FRAME.replace("kind", "events");
+        let of_no_boot = of_events.replace("boot_time", "NULL");
+        let statement = [FRAME, &of_events, &of_no_boot]
+            .into_iter()
+            .find_map(|columns| self.connection.prepare(&query(columns)).ok());
+        let Some(mut statement) = statement else { return Ok(read) };
         let Ok(mut rows) = statement.query([seqs.start(), seqs.end()]) else { return Ok(read) };
         let (mut blocks, mut reading) = (Finder::default(), Reading::default());
         loop {
@@ -263,7 +265,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         first_time: row.get(2)?,
         last_time: row.get(3)?,
         samples: row.get(4)?,
-        events: row.get(5)?,
+        kind: row.get(5)?,
         boot_id: row.get(6)?,
         monotonic_ns: row.get(7)?,
         payload: row.get(8)?,
@@ -275,14 +277,14 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
 impl Raw {
     /// Finds its rows, wherever they are, and whether they can be read.
     fn find(&mut self, from: &Connection, blocks: &mut Finder, reading: &mut Reading) -> Result<(), String> {
-        let payload = blocks.payload(from, self.seq, std::mem::take(&mut self.payload));
+        let payload = blocks.payload(from, self.seq, self.kind, std::mem::take(&mut self.payload));
         let payload = payload.map_err(|error| error.to_string())?;
         let rows = reading.read(self.seq, UnixNanos(self.first_time), &payload)?;
         if rows.len() as u64 != unsigned(self.samples) {
             return Err(format!("it has {} rows and claims {}", rows.len(), self.samples));
         }
         match payload {
-            Payload::Own(bytes) => self.payload = bytes,
+            Payload::Own(written) => self.payload.clone_from(&written.bytes),
             sealed @ Payload::Sealed { .. } => {
                 self.block = blocks.held().map(|(first, last)| (first, last, sealed));
             }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::block::{Packer, Written};
 use super::clocks::Clocks;
 use super::disk::Room;
 use super::room::{self, NOT_THINNED, Thinned};
 use super::salvage::{Damaged, Saved};
 use super::{
-    Config, DeadLetter, Figures, Packed, Payload, Reading, SpoolError, blocks, figures, ledger, rejected,
-    retention, schema, seal, status,
+    Config, DeadLetter, Figures, Frame, Packed, Payload, Reading, SpoolError, figures, ledger, rejected,
+    retention, schema, status,
 };
 use crate::metric::{Moment, Sample, UnixNanos};
 
@@ -107,7 +108,7 @@ impl Settlement {
 }
 
 /// Free pages that are left in the file: the next frames need them.
-const FEW_PAGES: u64 = 128;
+const FEW_PAGES: u64 = 512;
 
 /// The open spool.
 #[derive(Debug)]
@@ -118,13 +119,11 @@ pub struct Store {
     /// Frames that a sink is working on right now: they are not thrown out under its hands.
     leases: HashMap<String, (i64, i64)>,
     thinned: Thinned,
-    rule: seal::Rule,
-    /// No frame before this one is still to be sealed.
-    unsealed: i64,
-    /// Pages that the last block left free: the frames until the next one need them.
-    spare: u64,
+    packer: Packer,
     /// Bytes of a page of this file.
     page_size: u64,
+    #[cfg(test)]
+    rule: super::seal::Rule,
 }
 
 /// How large the file is, in bytes.
@@ -141,7 +140,6 @@ impl Store {
         let connection = schema::open(&config.path, config.durability)?;
         let failed = |source| SpoolError::Sqlite { path: config.path.clone(), source };
         let clocks = Clocks::read(&connection, boot_id).map_err(failed)?;
-        let unsealed = blocks::newest(&connection).map_err(failed)?.saturating_add(1);
         let page_size = pragma(&connection, "page_size").map_err(failed)?;
         Ok(Self {
             connection,
@@ -149,10 +147,10 @@ impl Store {
             clocks,
             leases: HashMap::new(),
             thinned: NOT_THINNED,
-            rule: seal::RULE,
-            unsealed,
-            spare: 0,
+            packer: Packer::default(),
             page_size,
+            #[cfg(test)]
+            rule: super::seal::RULE,
         })
     }
 
@@ -176,7 +174,6 @@ impl Store {
         let is_short = || Room::beside(&path).is_some_and(Room::is_short);
         let saved = damaged.map(|damaged| damaged.save_into(&mut store.connection, &is_short)).transpose();
         let saved = saved.map_err(&failed)?.unwrap_or_default();
-        store.unsealed = blocks::newest(&store.connection).map_err(&failed)?.saturating_add(1);
         store.clocks = Clocks::read(&store.connection, store.clocks.boot_id().to_owned()).map_err(&failed)?;
         if let Some(before) = before {
             store.clocks.keep_on(before, &store.connection).map_err(failed)?;
@@ -217,9 +214,29 @@ impl Store {
         schema::set_durability(&self.connection, self.config.durability).map_err(self.sqlite())
     }
 
-    /// Keeps a frame. It is committed when this returns, with its sequence number; none if there was no
-    /// room for it.
+    /// Keeps a frame, written on one that is there. It is committed when this returns, with its number; none if there
+    /// was no room for it.
+    pub fn keep(&mut self, frame: &Frame, now: Moment) -> Result<Option<i64>, SpoolError> {
+        if frame.events {
+            return self.append(&frame.into(), now);
+        }
+        let seq = ledger::newest(&self.connection).map_err(self.sqlite())?.saturating_add(1);
+        let Written { payload, kind } = self.packer.pack(seq, frame.tick, &frame.samples);
+        let fits = self.put(seq, &Packed::of(frame, payload, kind), now)?;
+        if fits {
+            self.packer.keep();
+        }
+        Ok(fits.then_some(seq))
+    }
+
+    /// The same for one that was written alone.
     pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<Option<i64>, SpoolError> {
+        let seq = ledger::newest(&self.connection).map_err(self.sqlite())?.saturating_add(1);
+        Ok(self.put(seq, frame, now)?.then_some(seq))
+    }
+
+    /// Commits a frame, or that there was no room for it: tells which.
+    fn put(&mut self, seq: i64, frame: &Packed, now: Moment) -> Result<bool, SpoolError> {
         let failed = self.sqlite();
         self.clocks.observe(&self.connection, now).map_err(&failed)?;
         let Extent { file, used } = self.extent().map_err(&failed)?;
@@ -228,20 +245,21 @@ impl Store {
         let facts = retention::Facts { used, incoming, file, room };
         let plan = retention::plan(&self.config, facts);
         let leased = self.leases.values().copied().collect();
+        let bases = self.packer.bases().collect();
         let change = self.connection.transaction().map_err(&failed)?;
         let mut thinned = self.thinned;
         let step = || {
-            let facts = room::Situation { plan, clocks: &self.clocks, now, leased };
+            let facts = room::Situation { plan, clocks: &self.clocks, now, leased, bases };
             let fits = room::clear(&change, &facts, &mut thinned)?;
             ledger::count_collected(&change, frame.samples)?;
             if fits {
-                ledger::insert(&change, frame, self.clocks.boot_id())?;
-                Ok(Some(change.last_insert_rowid()))
+                ledger::insert(&change, seq, frame, self.clocks.boot_id())?;
             } else {
-                ledger::count_dropped(&change, frame.samples).map(|()| None)
+                ledger::count_dropped(&change, frame.samples)?;
             }
+            Ok(fits)
         };
-        let seq = step().map_err(&failed)?;
+        let fits = step().map_err(&failed)?;
         change.commit().map_err(&failed)?;
         self.thinned = thinned;
         let is_short = room.is_some_and(Room::is_short);
@@ -249,29 +267,23 @@ impl Store {
             // The frame is kept; that the file stays larger is no harm.
             tracing::debug!(%error, "the spool's file cannot be made smaller now");
         }
-        Ok(seq)
+        Ok(fits)
     }
 
-    /// Makes one block of the oldest frames that have waited for long, if there are enough of them: a short
-    /// piece of work, to be done between others. Tells whether it made one.
-    pub fn seal(&mut self, now: Moment) -> Result<bool, SpoolError> {
+    /// Makes a block of the oldest frames that have waited for long and were written alone, as older dunlins did.
+    #[cfg(test)]
+    pub(super) fn seal(&mut self, now: Moment) -> Result<bool, SpoolError> {
         let failed = self.sqlite();
         let pending = ledger::pending(&self.connection).map_err(&failed)?;
-        let run = seal::next(&self.connection, self.rule, &pending, self.unsealed, &self.clocks, now);
+        let from = super::blocks::newest(&self.connection).map_err(&failed)?.saturating_add(1);
+        let run = super::seal::next(&self.connection, self.rule, &pending, from, &self.clocks, now);
         let run = run.map_err(&failed)?;
-        self.unsealed = run.from;
-        let Some(last) = run.seqs.last() else { return Ok(false) };
-        let block = seal::seal(&self.connection, &run.seqs).map_err(&failed)?;
-        let before = self.pragma("freelist_count").map_err(&failed)?;
+        let block = super::seal::seal(&self.connection, &run.seqs).map_err(&failed)?;
         if let Some((seqs, block)) = &block {
             let change = self.connection.transaction().map_err(&failed)?;
-            blocks::insert(&change, seqs, block).map_err(&failed)?;
+            super::blocks::insert(&change, seqs, block).map_err(&failed)?;
             change.commit().map_err(&failed)?;
-        } else {
-            tracing::warn!(up_to = last, "frames that wait cannot be sealed; they stay as they are");
         }
-        self.unsealed = last.saturating_add(1);
-        self.spare = self.pragma("freelist_count").map_err(failed)?.saturating_sub(before);
         Ok(block.is_some())
     }
 
@@ -344,14 +356,14 @@ impl Store {
 
     /// Gives free pages back to the filesystem, some at a time.
     fn shrink(&self, used: u64, disk_is_short: bool) -> rusqlite::Result<()> {
-        let surplus = self.pragma("freelist_count")?.saturating_sub(self.spare);
+        let surplus = self.pragma("freelist_count")?;
         // Near the limit the next frames need them at once, and what somebody else takes of a full disk does
         // not come back.
         if surplus < FEW_PAGES || used > self.config.max_size / 8 * 7 || disk_is_short {
             return Ok(());
         }
         // The pragma frees one page per step of the statement.
-        let pages = surplus.min(1024);
+        let pages = surplus.min(4096);
         let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}

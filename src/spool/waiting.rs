@@ -2,46 +2,43 @@
 //! as memory may hold.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::Packed;
-use crate::metric::Sample;
 
 /// Bytes of frames that wait in memory while the file cannot be written.
 const RING: usize = 8 << 20;
 
-/// Frames, oldest first. Their rows are there too, unless the file cannot be written: they take ten times as much.
+/// Frames, oldest first, compressed.
 #[derive(Default)]
-pub(super) struct Waiting(VecDeque<(Packed, Option<Arc<Vec<Sample>>>)>);
+pub(super) struct Waiting(VecDeque<Packed>);
 
 impl Waiting {
-    pub(super) fn push(&mut self, frame: Packed, rows: Arc<Vec<Sample>>) {
-        self.0.push_back((frame, Some(rows)));
+    pub(super) fn push(&mut self, frame: Packed) {
+        self.0.push_back(frame);
     }
 
     /// The oldest.
-    pub(super) fn next(&mut self) -> Option<(Packed, Option<Arc<Vec<Sample>>>)> {
+    pub(super) fn next(&mut self) -> Option<Packed> {
         self.0.pop_front()
     }
 
-    /// It cannot be written now, nor can the others.
+    /// It cannot be written now.
     pub(super) fn put_back(&mut self, frame: Packed) {
-        self.0.push_front((frame, None));
-        self.0.iter_mut().for_each(|(_, rows)| *rows = None);
+        self.0.push_front(frame);
     }
 
     /// Throws the oldest away while there are too many bytes; how many rows those had.
     pub(super) fn shed(&mut self) -> u64 {
         let mut lost = 0_u64;
         while self.bytes() > RING {
-            let Some((frame, _)) = self.0.pop_front() else { break };
+            let Some(frame) = self.0.pop_front() else { break };
             lost = lost.saturating_add(frame.samples);
         }
         lost
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.iter().map(|(frame, _)| frame.payload.len()).sum()
+        self.0.iter().map(|frame| frame.payload.len()).sum()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,11 +1,10 @@
 //! The thread that owns the file, and the handle that others hold.
 //!
-//! Collection never waits for the disk: a frame is put into a bounded queue, and while the disk is
-//! full or failing, frames wait in a bounded ring in memory. What neither can hold is counted as
-//! dropped as soon as the file can be written again.
+//! Collection never waits for the disk: a frame is put into a bounded queue, and while the disk is full or
+//! failing, frames wait in a bounded ring in memory. What neither can hold is counted as dropped later.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,7 +18,7 @@ use super::store::{Claim, Lane, Settlement, Store};
 use super::waiting::Waiting;
 use super::{Config, DeadLetter, Figures, Frame, Packed, SpoolError};
 use crate::clock::Clock;
-use crate::metric::{Moment, Sample, UnixNanos};
+use crate::metric::{Moment, UnixNanos};
 
 /// Frames on the way to the thread.
 const QUEUE: usize = 64;
@@ -29,7 +28,8 @@ const RETRY: Duration = Duration::from_secs(5);
 type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 enum Command {
-    Append(Packed, Arc<Vec<Sample>>),
+    Append(Box<Frame>),
+    AppendPacked(Packed),
     Claim { sink: String, lane: Lane, samples: u64, reply: Reply<Claim> },
     Split { sink: String, reply: Reply<()> },
     Settle { sink: String, done: Settlement, letters: Vec<DeadLetter>, reply: Reply<()> },
@@ -45,6 +45,8 @@ pub struct Spool {
     commands: SyncSender<Command>,
     appended: watch::Receiver<u64>,
     refused: Arc<AtomicU64>,
+    /// Whether a frame is on its way.
+    busy: Arc<AtomicBool>,
     figures: Arc<Mutex<Figures>>,
 }
 
@@ -68,6 +70,7 @@ impl Spool {
         let (commands, received) = sync_channel(QUEUE);
         let (announce, appended) = watch::channel(0);
         let refused = Arc::new(AtomicU64::new(0));
+        let busy = Arc::new(AtomicBool::new(false));
         let figures = Arc::new(Mutex::new(Figures::default()));
         let worker = Worker {
             failing: store.is_none(),
@@ -78,6 +81,7 @@ impl Spool {
             clock,
             announce,
             refused: refused.clone(),
+            busy: busy.clone(),
             figures: figures.clone(),
             waiting: Waiting::default(),
             fresh: Fresh::default(),
@@ -88,19 +92,19 @@ impl Spool {
         worker.note_figures();
         let thread = std::thread::Builder::new().name("spool".into()).spawn(move || worker.run(&received));
         let thread = thread.map_err(|source| SpoolError::File { path: config.path, source })?;
-        Ok((Self { commands, appended, refused, figures }, thread))
+        Ok((Self { commands, appended, refused, busy, figures }, thread))
     }
 
     /// Keeps a frame. Returns at once; a frame that finds the queue full is counted as dropped.
     pub fn append(&self, frame: Frame) {
-        let packed = Packed::from(&frame);
-        let sent = self.commands.try_send(Command::Append(packed, Arc::new(frame.samples)));
-        if let Err(
-            TrySendError::Full(Command::Append(frame, _))
-            | TrySendError::Disconnected(Command::Append(frame, _)),
-        ) = sent
-        {
-            self.refused.fetch_add(frame.samples, Ordering::Relaxed);
+        let samples = frame.samples.len() as u64;
+        // Only the thread knows on which one it can be written. Should the disk stall, the others wait compressed.
+        let is_first = !self.busy.swap(true, Ordering::Relaxed);
+        let command =
+            if is_first { Command::Append(Box::new(frame)) } else { Command::AppendPacked((&frame).into()) };
+        if self.commands.try_send(command).is_err() {
+            self.busy.fetch_and(!is_first, Ordering::Relaxed);
+            self.refused.fetch_add(samples, Ordering::Relaxed);
         }
     }
 
@@ -191,6 +195,7 @@ struct Worker {
     clock: Arc<dyn Clock>,
     announce: watch::Sender<u64>,
     refused: Arc<AtomicU64>,
+    busy: Arc<AtomicBool>,
     figures: Arc<Mutex<Figures>>,
     waiting: Waiting,
     fresh: Fresh,
@@ -203,13 +208,17 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, commands: &Receiver<Command>) {
-        let mut may_seal = false;
         loop {
-            match self.next(commands, &mut may_seal) {
-                Ok(Command::Append(frame, rows)) => {
-                    self.waiting.push(frame, rows);
+            let wait = if self.failing { RETRY } else { Duration::MAX };
+            match commands.recv_timeout(wait) {
+                Ok(Command::Append(frame)) => {
+                    self.take(*frame);
+                    self.busy.store(false, Ordering::Relaxed);
                     self.keep();
-                    may_seal = true;
+                }
+                Ok(Command::AppendPacked(frame)) => {
+                    self.waiting.push(frame);
+                    self.keep();
                 }
                 Ok(Command::Claim { sink, lane, samples, reply }) => {
                     let mut answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
@@ -247,8 +256,8 @@ impl Worker {
             }
         }
         self.keep();
-        if !self.waiting.is_empty() {
-            let frames = self.waiting.len();
+        let frames = self.waiting.len();
+        if frames > 0 {
             tracing::error!(frames, "the spool could not be written; frames in memory are lost");
         }
         // What is left, for whoever tells of the end.
@@ -277,35 +286,39 @@ impl Worker {
                 self.knows_sinks = true;
                 self.note_written();
             }
-            Err(error) => {
-                if !self.failing {
-                    tracing::error!(%error, "the spool cannot be written; rows wait in memory");
+            Err(error) => self.note_failing(&error),
+        }
+    }
+
+    /// Keeps a frame, or lets it wait behind the others.
+    fn take(&mut self, frame: Frame) {
+        // While another waits, or cannot be kept, it is not known on which one it could be written.
+        if !self.waiting.is_empty() {
+            return self.waiting.push((&frame).into());
+        }
+        match self.with_store(|store, now| store.keep(&frame, now)) {
+            Ok(seq) => {
+                if let Some(seq) = seq {
+                    self.fresh.keep(seq, Arc::new(frame.samples), self.sinks.len());
                 }
-                self.failing = true;
+                self.note_kept();
+            }
+            Err(error) => {
+                self.note_failing(&error);
+                self.waiting.push((&frame).into());
             }
         }
     }
 
-    /// Waits for the next command; while none is there, at most one block is made for each frame kept.
-    fn next(
-        &mut self,
-        commands: &Receiver<Command>,
-        may_seal: &mut bool,
-    ) -> Result<Command, RecvTimeoutError> {
-        if self.failing {
-            return commands.recv_timeout(RETRY);
+    fn note_kept(&mut self) {
+        self.note_written();
+        self.announce.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn note_failing(&mut self, error: &SpoolError) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(%error, "the spool cannot be written; rows wait in memory");
         }
-        if *may_seal {
-            if let Ok(command) = commands.try_recv() {
-                return Ok(command);
-            }
-            *may_seal = false;
-            if let Err(error) = self.with_store(Store::seal) {
-                // The frames stay as they are; what is wrong shows when the next one is to be kept.
-                tracing::debug!(%error, "old frames cannot be sealed now");
-            }
-        }
-        commands.recv().map_err(Into::into)
     }
 
     /// Runs one operation; on damage the file is replaced, and the error given on.
@@ -336,20 +349,11 @@ impl Worker {
 
     /// Writes what waits in memory, oldest first.
     fn keep(&mut self) {
-        while let Some((frame, rows)) = self.waiting.next() {
+        while let Some(frame) = self.waiting.next() {
             match self.with_store(|store, now| store.append(&frame, now)) {
-                Ok(seq) => {
-                    if let (Some(seq), Some(rows)) = (seq, rows) {
-                        self.fresh.keep(seq, frame.first, rows, self.sinks.len());
-                    }
-                    self.note_written();
-                    self.announce.send_modify(|count| *count = count.wrapping_add(1));
-                }
+                Ok(_) => self.note_kept(),
                 Err(error) => {
-                    if !self.failing {
-                        tracing::error!(%error, "the spool cannot be written; rows wait in memory");
-                    }
-                    self.failing = true;
+                    self.note_failing(&error);
                     self.waiting.put_back(frame);
                     break;
                 }

@@ -37,10 +37,16 @@ struct SmallDisk {
 impl SmallDisk {
     /// A home whose folder `disk` is one.
     fn mount(home: Home) -> Self {
+        Self::mount_of(home, "64m")
+    }
+
+    /// The same, of a size.
+    fn mount_of(home: Home, size: &str) -> Self {
         let disk = Self { home };
         fs::create_dir(disk.path()).unwrap();
+        let size = format!("size={size}");
         let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(disk.path()).status();
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(disk.path()).status();
         assert!(mounted.unwrap().success(), "cannot mount a filesystem in memory");
         disk
     }
@@ -100,9 +106,10 @@ exclude = ["dunlin_collector", "dunlin_spool", "dunlin_sink"]
 }
 
 /// The same with a tag that packs badly, so that memory or a disk is full after some seconds.
-fn with_large_tag(home: &Home) -> String {
+/// A tag that is so large. A frame that stands on another does not hold it again.
+fn with_large_tag(home: &Home, length: usize) -> String {
     let mut luck = fastrand::Rng::with_seed(1);
-    let tag: String = (0..LARGE_TAG).map(|_| luck.alphanumeric()).collect();
+    let tag: String = (0..length).map(|_| luck.alphanumeric()).collect();
     let config = fs::read_to_string(home.config()).unwrap();
     format!("{config}include = [\"dunlin_agent\"]\n[tags]\nlarge = \"{tag}\"\n")
 }
@@ -209,7 +216,7 @@ fn of_what_memory_cannot_hold_the_oldest_is_lost_and_counted() {
         return;
     }
     let home = home("disk", "rows.txt");
-    home.configure(&with_large_tag(&home));
+    home.configure(&with_large_tag(&home, LARGE_TAG));
     let disk = SmallDisk::mount(home);
     let (span, log) = fill_for_a_while(&disk);
     let arrived = ticks(&disk.home.path().join("rows.txt"));
@@ -294,9 +301,9 @@ fn a_spool_that_has_its_disk_alone_gets_coarser_and_never_fills_it() {
     }
     // The folder of the file is missing, which is as good as a server that is down.
     let home = home("disk", "away/rows.txt");
-    home.configure(&with_large_tag(&home));
+    home.configure(&with_large_tag(&home, 4 * LARGE_TAG));
     let away = home.path().join("away");
-    let disk = SmallDisk::mount(home);
+    let disk = SmallDisk::mount_of(home, "8m");
     let mut agent = disk.home.run();
     wait_within(Duration::from_secs(180), "the disk to be nearly full", || {
         let account = disk.home.account("out");

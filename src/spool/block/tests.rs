@@ -98,7 +98,7 @@ fn damage_is_an_error_and_never_a_panic() {
         for change in [1, 0x55, 0x80, 0xFF] {
             let mut damaged = plain.clone();
             damaged[at] ^= change;
-            let Ok(mut block) = Block::of(damaged) else { continue };
+            let Ok(mut block) = Block::of(damaged, None) else { continue };
             let seqs: Vec<i64> = block.frames().collect();
             for seq in seqs {
                 let _ = block.read(seq, UnixNanos(i64::MAX));
@@ -146,28 +146,5 @@ proptest! {
             let read = block.read(seq, first(&samples));
             prop_assert_eq!(format!("{read:?}"), format!("{:?}", Ok::<_, String>(samples)));
         }
-    }
-
-    #[test]
-    fn a_block_knows_its_frames_from_others(frames in any_frames(), change in any::<(usize, usize, u8)>()) {
-        let mut block = Block::open(&block(&frames)).unwrap();
-        for (seq, samples) in &frames {
-            prop_assert!(block.holds(*seq, &Content::at(first(samples), samples)));
-        }
-        let (seq, mut other) = frames[change.0 % frames.len()].clone();
-        let at = first(&other);
-        if other.is_empty() {
-            return Ok(());
-        }
-        let place = change.1 % other.len();
-        let row = &mut other[place];
-        match change.2 % 5 {
-            0 => row.time.0 = row.time.0.wrapping_add(1),
-            1 => row.measurement = Text::from(format!("{}x", row.measurement)),
-            2 => row.tags = row.tags.with("one more", "tag"),
-            3 => row.fields.set("one more", 1_i64),
-            _ => drop(other.pop()),
-        }
-        prop_assert!(!block.holds(seq, &Content::at(at, &other)));
     }
 }

@@ -179,7 +179,7 @@ fn bits_of(code: u8, cell: Cell, texts: &[u32]) -> Option<u64> {
     }
 }
 
-fn write(streams: &mut Streams<Vec<u8>>, gap: &mut u64, is_float: bool, now: u64, last: &mut u64) {
+pub(super) fn write(streams: &mut Streams<Vec<u8>>, gap: &mut u64, is_float: bool, now: u64, last: &mut u64) {
     let by = now.wrapping_sub(std::mem::replace(last, now));
     if by == 0 {
         *gap = gap.saturating_add(1);
@@ -198,12 +198,12 @@ fn write(streams: &mut Streams<Vec<u8>>, gap: &mut u64, is_float: bool, now: u64
     }
 }
 
-fn write_signed(out: &mut Vec<u8>, number: i64) {
+pub(super) fn write_signed(out: &mut Vec<u8>, number: i64) {
     write_number(out, zigzag(number));
 }
 
 /// Seven bits in each byte, the lowest first.
-fn write_number(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         let [low, ..] = number.to_le_bytes();
         out.push(low | 0x80);

@@ -61,7 +61,7 @@ fn insert(change: &Transaction<'_>, frame: &Raw) -> rusqlite::Result<bool> {
         frame.first_time,
         frame.last_time,
         frame.samples,
-        frame.events,
+        frame.kind,
         frame.boot_id,
         frame.monotonic_ns,
         frame.payload,

@@ -12,7 +12,7 @@ use crate::spool::{
 
 const FRAMES: u64 = 300;
 const ROWS: u64 = 20;
-const PAGE: usize = 4096;
+const PAGE: usize = 1024;
 
 fn config(path: &Path) -> Config {
     Config {
@@ -122,8 +122,9 @@ fn a_damaged_page_costs_the_frames_on_it_and_the_books_add_up() {
         }
     }
     assert!(pages > 30, "{pages} pages");
-    // Without the root of the table nothing of it is found.
-    assert!(much_lost.len() <= 1, "{much_lost:?}");
+    // Without the tables' definitions, and their roots, nothing is found, and not all without a page between root
+    // and frames.
+    assert!(much_lost.len() <= 8, "{much_lost:?}");
 }
 
 #[test]
@@ -175,8 +176,8 @@ fn a_damaged_page_costs_a_block_and_no_more() {
             much_lost.push((page, saved.frames));
         }
     }
-    // Without a root, and without the page that has the rows of many sealed frames.
-    assert!(pages > 30 && much_lost.len() <= 5, "{pages} pages, {much_lost:?}");
+    // The same, and the pages that have the rows of many sealed frames.
+    assert!(pages > 30 && much_lost.len() <= 13, "{pages} pages, {much_lost:?}");
 }
 
 #[test]

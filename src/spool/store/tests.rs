@@ -5,6 +5,7 @@ mod clock;
 mod model;
 mod room;
 mod seal;
+mod standing;
 
 use std::time::Duration;
 

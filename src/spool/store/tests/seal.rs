@@ -42,7 +42,7 @@ impl Bench {
         rows
     }
 
-    fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         verify::verify(&self.folder.path().join("spool.db"), |_| {}).unwrap().problems
     }
 }

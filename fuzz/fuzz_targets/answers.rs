@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
                 assert!((1..=ROWS.len()).contains(rejected));
                 (&[][..], reason.as_str())
             }
-            Delivery::PartlyExpired { .. } => panic!("{verdict:?}"),
+            Delivery::PartlyExpired { .. } | Delivery::Unsent { .. } => panic!("{verdict:?}"),
             Delivery::Malformed { reason } | Delivery::TooLarge { reason } | Delivery::Gone { reason } => {
                 (&[][..], reason.as_str())
             }

@@ -20,7 +20,8 @@ fuzz_target!(|data: &[u8]| {
         let readings = readings(data);
         folder.write(&readings[0]);
         let groups: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
-        let text = format!("labels = [\"*\"]\nenv = [\"*\"]\ngroups = {groups:?}\nfilesystem.enabled = false");
+        let text =
+            format!("labels = [\"*\"]\nenv = [\"*\"]\ngroups = {groups:?}\nfilesystem.enabled = false");
         let config = with_section(&text, |section| Config::from_section(&section));
         let mut runtimes = Files::new(config.clone(), folder.host());
         let mut containers = Containers::new(config, folder.host());
@@ -29,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
             folder.write(files);
             let (time, at) = moment(number);
             containers.discover(true, at);
-            containers.begin_pass();
+            containers.begin_pass(at);
             let mut rows = rows(number);
             let ids: Vec<_> = containers.ids().cloned().collect();
             for id in &ids {

@@ -41,7 +41,7 @@ const FORMAT: u8 = 2;
 const KEY: u8 = 3;
 /// A frame that stands on another.
 const DIFFERENCE: u8 = 4;
-/// No block has more columns, which are held in memory while it is read.
+/// No block has more columns, and no frame more values, which are held in memory while it is read.
 const MOST_COLUMNS: usize = 1 << 24;
 
 #[derive(Serialize, Deserialize)]
@@ -227,7 +227,7 @@ impl Block {
         // Should it not come to the end, the next reading begins anew.
         let frame = std::mem::replace(frames, usize::MAX);
         let (_, rows) = inside.frames.get(frame)?;
-        let (mut before, mut offset) = (0, 0_i64);
+        let (mut before, mut offset, mut most) = (0, 0_i64, MOST_COLUMNS);
         for _ in 0..*rows {
             let follower = followers.get_mut(before)?;
             let by = read_signed(&inside.plain, &mut streams.order)?;
@@ -236,6 +236,8 @@ impl Block {
             before = (*follower as usize).checked_add(1)?;
             offset = offset.wrapping_add(read_signed(&inside.plain, &mut streams.times)?);
             let (_, columns) = inside.tables.shapes.get(line.shape)?;
+            // A row that is like the one before takes two bytes, which compress to nothing.
+            most = most.checked_sub(columns.len().max(1))?;
             let values = values.get_mut(line.start..line.start.checked_add(columns.len())?)?;
             for ((_, kind), value) in columns.iter().zip(&mut *values) {
                 read_value(&inside.plain, streams, gap, *kind, value)?;

@@ -61,6 +61,13 @@ pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
 /// No frame stands on another, which stands on another, so often: that is damage.
 const DEEPEST: usize = 8;
 
+/// The payload of a frame.
+pub(super) fn payload(connection: &Connection, seq: i64) -> rusqlite::Result<Payload> {
+    let mut statement = connection.prepare_cached("SELECT kind, payload FROM frames WHERE seq = ?1")?;
+    let (kind, own) = statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Finder::default().payload(connection, seq, kind, own)
+}
+
 /// Finds payloads; what several frames share is read once.
 #[derive(Default)]
 pub(super) struct Finder {

@@ -64,7 +64,7 @@ pub fn export(
     let mut next = first;
     let mut reading = Reading::default();
     while next <= last {
-        // A frame must not be sealed between finding it and finding its block.
+        // Nothing may leave between finding a frame and finding what it stands on.
         let instant = connection.transaction().map_err(failed)?;
         let rows = read(&instant, sink, next..last.saturating_add(1)).map_err(failed)?;
         drop(instant);
@@ -82,7 +82,7 @@ pub fn export(
 pub fn newest(path: &Path, since: UnixNanos) -> Result<Vec<Sample>, SpoolError> {
     let mut connection = schema::open_to_read(path)?;
     let failed = |source| SpoolError::Sqlite { path: path.to_owned(), source };
-    // A frame must not be sealed between finding it and finding its block.
+    // Nothing may leave between finding a frame and finding what it stands on.
     let instant = connection.transaction().map_err(failed)?;
     let mut blocks = Finder::default();
     // The newest frames first, however many older ones there are.

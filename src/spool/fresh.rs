@@ -7,16 +7,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Claim, ClaimedFrame};
+use super::ClaimedFrame;
 use crate::metric::{Sample, UnixNanos};
 
 /// The last pass makes two frames at most: what happened, and what was read.
 const MOST: usize = 2;
 
 /// The rows of the newest frames.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Fresh(VecDeque<Rows>);
 
+#[derive(Debug)]
 struct Rows {
     seq: i64,
     /// Time of the oldest of them.
@@ -34,20 +35,23 @@ impl Fresh {
         self.0.push_front(Rows { seq, first, samples, sinks });
     }
 
+    /// Of which frames it has rows.
+    pub(super) fn numbers(&self) -> [i64; MOST] {
+        // No frame has the lowest number.
+        let mut numbers = [i64::MIN; MOST];
+        numbers.iter_mut().zip(&self.0).for_each(|(number, own)| *number = own.seq);
+        numbers
+    }
+
     /// Gives the frames of a claim their rows.
-    pub(super) fn hand_out(&mut self, claim: &mut Claim) {
-        for frame in &mut claim.frames {
+    pub(super) fn hand_out<'a>(&mut self, frames: impl Iterator<Item = &'a mut ClaimedFrame>) {
+        for frame in frames {
             if let Some(own) = self.0.iter_mut().find(|own| own.is_of(frame)) {
                 frame.rows = Some(own.samples.clone());
                 own.sinks = own.sinks.saturating_sub(1);
             }
         }
         self.0.retain(|own| own.sinks > 0);
-    }
-
-    /// Forgets them: the file is another one.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
 
     use super::Fresh;
     use crate::metric::{Fields, Sample, Tags, Text, UnixNanos};
-    use crate::spool::{Claim, ClaimedFrame};
+    use crate::spool::ClaimedFrame;
 
     fn rows(count: usize) -> Arc<Vec<Sample>> {
         let fields = Fields::new().with("total", 1_u64);
@@ -89,9 +93,9 @@ mod tests {
 
     /// Which frames of a claim get rows.
     fn check(fresh: &mut Fresh, frames: &[ClaimedFrame], expected: &[bool]) {
-        let mut claim = Claim { frames: frames.to_vec(), ..Claim::default() };
-        fresh.hand_out(&mut claim);
-        let found: Vec<_> = claim.frames.iter().map(|frame| frame.rows.is_some()).collect();
+        let mut claimed = frames.to_vec();
+        fresh.hand_out(claimed.iter_mut());
+        let found: Vec<_> = claimed.iter().map(|frame| frame.rows.is_some()).collect();
         assert_eq!(found, expected, "{frames:?}");
     }
 
@@ -114,7 +118,6 @@ mod tests {
         fresh.keep(5, rows(2), 1);
         // Its times were corrected; it is of another file.
         check(&mut fresh, &[frame(5, 8, 2), frame(5, 7, 3)], &[false, false]);
-        fresh.clear();
-        check(&mut fresh, &[frame(5, 7, 2)], &[false]);
+        assert_eq!(fresh.numbers(), [5, i64::MIN]);
     }
 }

@@ -153,12 +153,13 @@ pub(super) fn has_backlog(connection: &Connection, sink: i64) -> rusqlite::Resul
 }
 
 /// The oldest frames of a lane that hold so many samples, each with its origin. Their ages are not known
-/// here.
+/// here. The payloads of those `in_memory` are not read, nor those of frames that they stand on.
 pub(super) fn claim(
     connection: &Connection,
     sink: i64,
     lane: Lane,
     samples: u64,
+    in_memory: [i64; 2],
 ) -> rusqlite::Result<(Vec<(ClaimedFrame, Origin)>, bool)> {
     let mut ranges = connection.prepare_cached(match lane {
         Lane::Live => "SELECT first, skip, 9223372036854775807 FROM pending WHERE sink = ?1 AND last IS NULL",
@@ -169,22 +170,28 @@ pub(super) fn claim(
     let ranges = ranges.query_map([sink], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let ranges: Vec<(i64, i64, i64)> = ranges.collect::<rusqlite::Result<_>>()?;
     let mut statement = connection.prepare_cached(
-        "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns, payload, boot_time, kind
+        "SELECT seq, first_time, last_time, samples, boot_id, monotonic_ns,
+            iif(seq IN (?3, ?4), length(payload), payload), boot_time, kind
          FROM frames WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
     )?;
+    let [one, other] = in_memory;
     let mut blocks = Finder::default();
     for (first, skip, last) in ranges {
         let (mut found, mut more) = (Vec::new(), false);
         let (mut count, mut bytes) = (0_u64, 0_u64);
-        let mut rows = statement.query([first, last])?;
+        let mut rows = statement.query([first, last, one, other])?;
         while let Some(row) = rows.next()? {
             if count >= samples || bytes >= MOST_BYTES {
                 more = true;
                 break;
             }
             let skip = if row.get::<_, i64>(0)? == first { unsigned(skip) } else { 0 };
-            let (frame, origin) =
-                claimed(row, skip, |seq, kind, own| blocks.payload(connection, seq, kind, own))?;
+            let (frame, origin) = claimed(row, skip, |seq| {
+                if in_memory.contains(&seq) {
+                    return Ok(Payload::Left(unsigned(row.get(6)?)));
+                }
+                blocks.payload(connection, seq, row.get(8)?, row.get(6)?)
+            })?;
             // A frame that claims to have nothing in it is one all the same.
             count = count.saturating_add(frame.samples.saturating_sub(skip).max(1));
             bytes = bytes.saturating_add(frame.payload.bytes());
@@ -200,7 +207,7 @@ pub(super) fn claim(
 fn claimed(
     row: &Row<'_>,
     skip: u64,
-    payload: impl FnOnce(i64, i64, Vec<u8>) -> rusqlite::Result<Payload>,
+    payload: impl FnOnce(i64) -> rusqlite::Result<Payload>,
 ) -> rusqlite::Result<(ClaimedFrame, Origin)> {
     let (seq, last_time) = (row.get(0)?, UnixNanos(row.get(2)?));
     let frame = ClaimedFrame {
@@ -210,7 +217,7 @@ fn claimed(
         age: Duration::ZERO,
         samples: unsigned(row.get(3)?),
         skip,
-        payload: payload(seq, row.get(8)?, row.get(6)?)?,
+        payload: payload(seq)?,
         rows: None,
     };
     let boot_time = row.get::<_, Option<i64>>(7)?.map(UnixNanos);

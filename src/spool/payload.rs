@@ -18,6 +18,8 @@ pub enum Payload {
         /// How many frames share it.
         frames: u64,
     },
+    /// So many bytes that were not looked up: memory has the rows.
+    Left(u64),
 }
 
 /// Bytes of a frame.
@@ -37,6 +39,7 @@ impl Payload {
         match self {
             Self::Own(written) => written.bytes.len() as u64,
             Self::Sealed { block, frames } => block.len() as u64 / (*frames).max(1),
+            Self::Left(bytes) => *bytes,
         }
     }
 }
@@ -62,6 +65,7 @@ impl Reading {
             Payload::Own(written) if Block::is_packed(&written.bytes) => return self.packed(first, written),
             Payload::Own(written) => return decode(&written.bytes, first),
             Payload::Sealed { block, .. } => block,
+            Payload::Left(_) => return Err("its payload was not looked up".into()),
         };
         if !self.open.as_ref().is_some_and(|(own, _)| Arc::ptr_eq(own, wanted)) {
             let block =

@@ -4,7 +4,8 @@
 //! The new spool begins behind the newest number of the old one, so that what is saved lies before all that
 //! is new and is its sinks' backlog. What was pending counts as dropped at first and is taken back frame by
 //! frame: whenever this ends, the books add up. Where the books themselves are lost, every frame that is
-//! saved is pending for every sink: better twice than never.
+//! saved is pending for every sink: better twice than never. A frame that can be read but stands on one that was not
+//! saved before it is written alone.
 
 mod saver;
 
@@ -16,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, Row, Transaction, params};
 
 use self::saver::Saver;
 use super::blocks::Finder;
+use super::frame::{Kind, encode};
 use super::ledger::unsigned;
 use super::{Payload, Reading, schema};
 use crate::metric::UnixNanos;
@@ -218,6 +220,8 @@ impl Damaged {
         let Some(mut statement) = statement else { return Ok(read) };
         let Ok(mut rows) = statement.query([seqs.start(), seqs.end()]) else { return Ok(read) };
         let (mut blocks, mut reading) = (Finder::default(), Reading::default());
+        // Frames that were handed over as they are, each on the one before it.
+        let mut bases = Vec::new();
         loop {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
@@ -234,7 +238,7 @@ impl Damaged {
             let (first, _) = *read.span.get_or_insert((seq, seq));
             read.span = Some((first, seq));
             let Ok(mut frame) = raw(row) else { continue };
-            match frame.find(&self.connection, &mut blocks, &mut reading) {
+            match frame.find(&self.connection, &mut blocks, &mut reading, &mut bases) {
                 Ok(()) => take(frame)?,
                 Err(reason) => {
                     tracing::error!(frame = seq, reason, "a frame of the damaged spool cannot be read");
@@ -275,8 +279,14 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
 }
 
 impl Raw {
-    /// Finds its rows, wherever they are, and whether they can be read.
-    fn find(&mut self, from: &Connection, blocks: &mut Finder, reading: &mut Reading) -> Result<(), String> {
+    /// Finds its rows, wherever they are, and whether they can be read. `bases`: what it may go on standing on.
+    fn find(
+        &mut self,
+        from: &Connection,
+        blocks: &mut Finder,
+        reading: &mut Reading,
+        bases: &mut Vec<i64>,
+    ) -> Result<(), String> {
         let payload = blocks.payload(from, self.seq, self.kind, std::mem::take(&mut self.payload));
         let payload = payload.map_err(|error| error.to_string())?;
         let rows = reading.read(self.seq, UnixNanos(self.first_time), &payload)?;
@@ -284,9 +294,23 @@ impl Raw {
             return Err(format!("it has {} rows and claims {}", rows.len(), self.samples));
         }
         match payload {
-            Payload::Own(written) => self.payload.clone_from(&written.bytes),
-            sealed @ Payload::Sealed { .. } => {
-                self.block = blocks.held().map(|(first, last)| (first, last, sealed));
+            Payload::Own(written) => {
+                self.payload.clone_from(&written.bytes);
+                match Kind::of(self.seq, self.kind) {
+                    Kind::On(base) if bases.contains(&base) => bases.retain(|own| *own <= base),
+                    // Its base is not in the new spool, or not yet: who is killed now must not lose this one too.
+                    Kind::On(_) => {
+                        self.payload = encode(&rows);
+                        self.kind = Kind::Alone.number(self.seq);
+                        return Ok(());
+                    }
+                    Kind::Key => bases.clear(),
+                    Kind::Alone | Kind::Events => return Ok(()),
+                }
+                bases.push(self.seq);
+            }
+            shared => {
+                self.block = blocks.held().map(|(first, last)| (first, last, shared));
             }
         }
         Ok(())

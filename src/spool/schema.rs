@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::disk::{self, Room};
+use super::ledger::unsigned;
 use super::private;
 use super::quarantine::with_suffix;
 use super::{Durability, SpoolError};
@@ -28,7 +29,6 @@ pub(super) const VERSION: i64 = 5;
 /// Three to five pages besides those of a frame are written for every commit, most of each for nothing: pages four
 /// times as large cost a third more of what goes to the disk with a hundred containers, and twice as much with none.
 /// A file that has larger ones keeps them.
-const PAGE: u64 = 1024;
 const PRAGMAS: &str = "
     PRAGMA page_size = 1024;
     PRAGMA auto_vacuum = INCREMENTAL;
@@ -38,7 +38,7 @@ const PRAGMAS: &str = "
     PRAGMA foreign_keys = ON;
 ";
 
-/// More than a tick, a delivery and sealing take together: with fewer, each drives out the next one's, and all are
+/// More than a tick and a delivery take together: with fewer, each drives out the next one's, and all are
 /// compiled again at every tick.
 const STATEMENTS: usize = 96;
 
@@ -54,8 +54,10 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Sp
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     connection.execute_batch(PRAGMAS).map_err(failed)?;
     set_durability(&connection, durability).map_err(failed)?;
-    let log = disk::pages_of_log(Room::beside(path), PAGE);
-    let size = log.saturating_mul(PAGE);
+    let page = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map(unsigned);
+    let page = page.map_err(failed)?;
+    let log = disk::pages_of_log(Room::beside(path), page);
+    let size = log.saturating_mul(page);
     let log = format!("PRAGMA wal_autocheckpoint = {log}; PRAGMA journal_size_limit = {size};");
     connection.execute_batch(&log).map_err(failed)?;
     // A transaction that begins by reading must not find later that another has written meanwhile.
@@ -184,6 +186,23 @@ mod tests {
 
     use super::{MIGRATIONS, VERSION, open, open_to_read, version};
     use crate::spool::{Durability, SpoolError};
+
+    #[test]
+    fn the_log_is_no_longer_whatever_the_pages_are() {
+        for page in [1024_i64, 8192] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("spool.db");
+            let old = Connection::open(&path).unwrap();
+            old.pragma_update(None, "page_size", page).unwrap();
+            old.execute_batch(MIGRATIONS[0]).unwrap();
+            old.pragma_update(None, "user_version", 1).unwrap();
+            drop(old);
+            let new = open(&path, Durability::Process).unwrap();
+            let ask = |name| new.pragma_query_value::<i64, _>(None, name, |row| row.get(0)).unwrap();
+            assert_eq!(ask("page_size"), page);
+            assert!(ask("wal_autocheckpoint") * page <= 400 * 8192, "{page}");
+        }
+    }
 
     #[test]
     fn every_older_file_is_brought_up_to_date_with_what_is_in_it() {

@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 use super::block::{Packer, Written};
 use super::clocks::Clocks;
 use super::disk::Room;
+use super::fresh::Fresh;
 use super::room::{self, NOT_THINNED, Thinned};
 use super::salvage::{Damaged, Saved};
 use super::{
@@ -53,7 +54,10 @@ pub struct ClaimedFrame {
 impl ClaimedFrame {
     /// Its rows; the error says what is odd. [`Reading`] does it for many.
     pub fn read(&self) -> Result<Vec<Sample>, String> {
-        Reading::default().read(self.seq, self.first_time, &self.payload)
+        match &self.rows {
+            Some(rows) => Ok(rows.to_vec()),
+            None => Reading::default().read(self.seq, self.first_time, &self.payload),
+        }
     }
 }
 
@@ -120,6 +124,7 @@ pub struct Store {
     leases: HashMap<String, (i64, i64)>,
     thinned: Thinned,
     packer: Packer,
+    fresh: Fresh,
     /// Bytes of a page of this file.
     page_size: u64,
     #[cfg(test)]
@@ -148,6 +153,7 @@ impl Store {
             leases: HashMap::new(),
             thinned: NOT_THINNED,
             packer: Packer::default(),
+            fresh: Fresh::default(),
             page_size,
             #[cfg(test)]
             rule: super::seal::RULE,
@@ -233,6 +239,11 @@ impl Store {
     pub fn append(&mut self, frame: &Packed, now: Moment) -> Result<Option<i64>, SpoolError> {
         let seq = ledger::newest(&self.connection).map_err(self.sqlite())?.saturating_add(1);
         Ok(self.put(seq, frame, now)?.then_some(seq))
+    }
+
+    /// Memory has the rows of a frame that was kept: so many sinks are handed these.
+    pub(super) fn remember(&mut self, seq: i64, samples: Vec<Sample>, sinks: usize) {
+        self.fresh.keep(seq, Arc::new(samples), sinks);
     }
 
     /// Commits a frame, or that there was no room for it: tells which.

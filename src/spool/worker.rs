@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::fresh::Fresh;
 use super::opening::{lock, open, replace};
 use super::store::{Claim, Lane, Settlement, Store};
 use super::waiting::Waiting;
@@ -84,7 +83,6 @@ impl Spool {
             busy: busy.clone(),
             figures: figures.clone(),
             waiting: Waiting::default(),
-            fresh: Fresh::default(),
             lost: 0,
             knows_sinks: true,
             _lock: lock,
@@ -198,7 +196,6 @@ struct Worker {
     busy: Arc<AtomicBool>,
     figures: Arc<Mutex<Figures>>,
     waiting: Waiting,
-    fresh: Fresh,
     lost: u64,
     failing: bool,
     /// Whether the file knows the sinks of now.
@@ -221,10 +218,7 @@ impl Worker {
                     self.keep();
                 }
                 Ok(Command::Claim { sink, lane, samples, reply }) => {
-                    let mut answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
-                    if let Ok(claim) = &mut answer {
-                        self.fresh.hand_out(claim);
-                    }
+                    let answer = self.with_store(|store, now| store.claim(&sink, lane, samples, now));
                     let _ = reply.send(answer);
                 }
                 Ok(Command::Split { sink, reply }) => {
@@ -298,8 +292,8 @@ impl Worker {
         }
         match self.with_store(|store, now| store.keep(&frame, now)) {
             Ok(seq) => {
-                if let Some(seq) = seq {
-                    self.fresh.keep(seq, Arc::new(frame.samples), self.sinks.len());
+                if let (Some(seq), Some(store)) = (seq, &mut self.store) {
+                    store.remember(seq, frame.samples, self.sinks.len());
                 }
                 self.note_kept();
             }
@@ -336,7 +330,6 @@ impl Worker {
             && error.is_damage()
         {
             // The connection goes first: nothing of the old file may be written any more.
-            self.fresh.clear();
             let clocks = self.store.take().map(Store::into_clocks);
             let replaced = replace(&self.config, &self.boot_id, &self.sinks, &*self.clock, error, clocks);
             match replaced {

@@ -108,6 +108,34 @@ fn damage_is_an_error_and_never_a_panic() {
 }
 
 #[test]
+fn a_frame_that_would_fill_memory_is_damage() {
+    let check = |columns: usize, rows: u32, expected: bool| {
+        let [order, times] = [0, 0].map(|byte| vec![byte; rows as usize]);
+        let mut streams = super::Streams { order, times, ..super::Streams::default() };
+        // The second row of the only line comes behind itself.
+        streams.order[1] = 1;
+        super::writer::write_number(&mut streams.gaps, u64::MAX);
+        let tables = super::Tables {
+            strings: vec!["used"],
+            shapes: vec![(0, vec![(0, 1); columns])],
+            series: vec![Vec::new()],
+            lines: vec![(0, 0)],
+            frames: vec![(0, rows)],
+            lengths: streams.all().map(|stream| u32::try_from(stream.len()).unwrap()).collect(),
+        };
+        let tables = rmp_serde::to_vec(&tables).unwrap();
+        let mut plain = Vec::from(u32::try_from(tables.len()).unwrap().to_le_bytes());
+        plain.extend(tables);
+        streams.all().for_each(|stream| plain.append(stream));
+        let mut block = Block::of(plain, None).unwrap();
+        assert_eq!(block.pass().is_ok(), expected, "{columns} columns, {rows} rows");
+    };
+    check(1_000, 1_000, true);
+    check(10_000, 2_000, false);
+    check(0, 20_000_000, false);
+}
+
+#[test]
 fn a_difference_is_small_whatever_its_sign() {
     for (number, written) in [(0, 0), (-1, 1), (1, 2), (i64::MAX, u64::MAX - 1), (i64::MIN, u64::MAX)] {
         assert_eq!((zigzag(number), back(written)), (written, number));

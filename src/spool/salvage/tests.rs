@@ -26,6 +26,11 @@ fn config(path: &Path) -> Config {
 }
 
 fn frame(second: u64) -> (Packed, Moment) {
+    let frame = unpacked(second);
+    (Packed::from(&frame), frame.read)
+}
+
+fn unpacked(second: u64) -> Frame {
     let monotonic = Monotonic(Duration::from_secs(second));
     let read = Moment { wall: UnixNanos::default().plus(monotonic.0), monotonic };
     let sample = |_| Sample {
@@ -35,8 +40,7 @@ fn frame(second: u64) -> (Packed, Moment) {
         time: read.wall,
     };
     let samples = (0..ROWS).map(sample).collect();
-    let frame = Frame { tick: i64::try_from(second).unwrap(), events: false, read, samples };
-    (Packed::from(&frame), read)
+    Frame { tick: i64::try_from(second).unwrap(), events: false, read, samples }
 }
 
 /// A spool of which sink "a" has settled a third, and sink "b" nothing; its file is closed.
@@ -60,6 +64,16 @@ fn sealed(path: &Path) {
     filled(path);
     let mut store = Store::open(config(path), "another boot".into()).unwrap();
     while store.seal(Moment::default()).unwrap() {}
+}
+
+/// The same, with frames that stand on others.
+fn standing(path: &Path) {
+    let mut store = Store::open(config(path), "boot".into()).unwrap();
+    store.register(&["a".into(), "b".into()]).unwrap();
+    for second in 1..=FRAMES {
+        let frame = unpacked(second);
+        store.keep(&frame, frame.read).unwrap();
+    }
 }
 
 fn salvage(damaged: &Path, new: &Path) -> (Store, Saved) {
@@ -178,6 +192,46 @@ fn a_damaged_page_costs_a_block_and_no_more() {
     }
     // The same, and the pages that have the rows of many sealed frames.
     assert!(pages > 30 && much_lost.len() <= 13, "{pages} pages, {much_lost:?}");
+}
+
+/// How many frames were saved, each of which must be readable in the new file.
+fn readable(store: &mut Store) -> u64 {
+    let claim = store.claim("b", Lane::Backlog, u64::MAX, Moment::default()).unwrap();
+    for frame in &claim.frames {
+        assert_eq!(frame.read().map(|rows| rows.len() as u64), Ok(ROWS), "frame {}", frame.seq);
+    }
+    claim.frames.len() as u64
+}
+
+#[test]
+fn a_frame_is_saved_though_the_one_that_it_stands_on_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, odd) in (0..).zip(["samples = samples + 1", "boot_id = x'ff'"]) {
+        let (old, new) =
+            (folder.path().join(format!("old-{number}")), folder.path().join(format!("new-{number}")));
+        standing(&old);
+        let change = rusqlite::Connection::open(&old).unwrap();
+        assert_eq!(change.execute(&format!("UPDATE frames SET {odd} WHERE tick IN (128, 208)"), []), Ok(2));
+        let (mut store, saved) = salvage(&old, &new);
+        assert_eq!((saved.frames, readable(&mut store)), (FRAMES - 2, FRAMES - 2), "{odd}");
+    }
+}
+
+#[test]
+fn a_damaged_page_leaves_no_frame_without_the_one_that_it_stands_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
+    standing(&old);
+    let mut whole = Vec::new();
+    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
+    let pages = whole.len() / PAGE;
+    for page in (1..pages).step_by(pages / 40) {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
+        std::fs::write(&cut, bytes).unwrap();
+        let (mut store, saved) = salvage(&cut, &folder.path().join(format!("new-{page}")));
+        assert_eq!(readable(&mut store), saved.frames, "page {page}");
+    }
 }
 
 #[test]

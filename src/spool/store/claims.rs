@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Claim, ClaimedFrame, Lane, Store};
 use crate::metric::{Moment, UnixNanos};
 use crate::spool::clocks::Origin;
-use crate::spool::{SpoolError, ledger};
+use crate::spool::{Payload, SpoolError, blocks, ledger};
 
 impl Store {
     /// The oldest frames that the sink has not settled, until they hold `samples` samples. Those that were
@@ -18,8 +18,17 @@ impl Store {
         let id = ledger::require_sink(&self.connection, sink).map_err(&failed)??;
         // Of a claim that was not settled nobody knows what was sent.
         self.end_claim(sink, false).map_err(&failed)?;
-        let (mut found, more) = ledger::claim(&self.connection, id, lane, samples).map_err(&failed)?;
+        let in_memory = self.fresh.numbers();
+        let claimed = ledger::claim(&self.connection, id, lane, samples, in_memory);
+        let (mut found, more) = claimed.map_err(&failed)?;
         self.correct(&mut found).map_err(&failed)?;
+        self.fresh.hand_out(found.iter_mut().map(|(frame, _)| frame));
+        for (frame, _) in &mut found {
+            if frame.rows.is_none() && matches!(frame.payload, Payload::Left(_)) {
+                // Its times were corrected: memory has the wrong ones.
+                frame.payload = blocks::payload(&self.connection, frame.seq).map_err(&failed)?;
+            }
+        }
         let frames = found.into_iter().map(|(frame, origin)| {
             let origin = Origin { last: frame.last_time, ..origin };
             let is_certain = self.clocks.is_certain(&origin, now);

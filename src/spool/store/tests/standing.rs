@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Bench, bench, frame, moment, seconds};
 use crate::metric::{Fields, Sample, Tags, Text};
 use crate::spool::store::Store;
-use crate::spool::{Config, Frame, Lane, WhenFull};
+use crate::spool::{Config, Frame, Lane, Payload, WhenFull};
 
 /// A frame with values that are much like those of the one before.
 fn steady(tick: i64) -> Frame {
@@ -128,6 +128,29 @@ fn a_frame_that_cannot_be_read_costs_those_that_stand_on_it() {
     assert_eq!(problems.len(), 64, "{problems:?}");
     let of_others = problems.iter().filter(|said| said.contains("which it stands on, cannot be read"));
     assert_eq!(of_others.count(), 63, "{problems:?}");
+}
+
+#[test]
+fn what_memory_has_is_not_read_from_the_file_unless_its_times_were_wrong() {
+    let mut bench = bench(|_| {});
+    for tick in 1..=9 {
+        bench.stand(&steady(tick));
+    }
+    let bytes = bench.of("SELECT length(payload) FROM frames WHERE seq = 9");
+    let claimed = |bench: &mut Bench| {
+        bench.store.remember(9, steady(9).samples, 1);
+        let claim = bench.store.claim("b", Lane::Live, u64::MAX, bench.now).unwrap();
+        claim.frames.last().unwrap().clone()
+    };
+    let last = claimed(&mut bench);
+    assert_eq!((last.rows.is_some(), last.payload.bytes().cast_signed()), (true, bytes));
+    assert!(matches!(last.payload, Payload::Left(_)) && last.read().unwrap() == steady(9).samples);
+    // Nothing was sent, and then the clock was set.
+    bench.store.end_claim("b", true).unwrap();
+    bench.now.wall = seconds(1_009);
+    let last = claimed(&mut bench);
+    assert_eq!((last.rows.is_some(), last.payload.bytes().cast_signed()), (false, bytes));
+    assert!(last.read().unwrap().iter().all(|row| row.time == seconds(1_009)));
 }
 
 #[test]

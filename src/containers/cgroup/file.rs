@@ -95,6 +95,9 @@ impl LazyFile {
 /// So long what a [`SeldomFile`] said is taken to hold: a limit that was changed is seen after this at the latest.
 const HOLDS_FOR: Duration = Duration::from_secs(15);
 
+/// How many seconds less it is the first time at most.
+const SPREAD: u8 = 10;
+
 /// When a cgroup is read, and what tells that a file has news which seldom has any.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Occasion {
@@ -115,14 +118,18 @@ pub(crate) struct SeldomFile<T> {
     was_read: bool,
     /// When it is to be read; none: each time.
     due: Option<Monotonic>,
+    /// So many seconds less what it says holds the next time.
+    early: u8,
     is_followed: bool,
 }
 
 impl<T: Copy + PartialEq> SeldomFile<T> {
     /// As [`LazyFile::below`].
     pub(crate) fn below(directory: Option<&str>, name: &str) -> Self {
-        let file = directory.map(|directory| SteadyFile::new(format!("{directory}/{name}"), Rank::Usual));
-        Self { file, said: None, was_read: false, due: None, is_followed: false }
+        let path = directory.map(|directory| format!("{directory}/{name}"));
+        let early = path.as_deref().map_or(0, early);
+        let file = path.map(|path| SteadyFile::new(path, Rank::Usual));
+        Self { file, said: None, was_read: false, due: None, early, is_followed: false }
     }
 
     /// What it says, or said a while ago.
@@ -152,7 +159,8 @@ impl<T: Copy + PartialEq> SeldomFile<T> {
             self.due = None;
         } else {
             file.close();
-            self.due = Some(occasion.at.plus(HOLDS_FOR));
+            let early = Duration::from_secs(u64::from(std::mem::take(&mut self.early)));
+            self.due = Some(occasion.at.plus(HOLDS_FOR.saturating_sub(early)));
         }
         says
     }
@@ -176,6 +184,28 @@ impl<T: Copy + PartialEq> SeldomFile<T> {
             file.close();
         }
     }
+}
+
+impl SeldomFile<u64> {
+    /// The highest usage so far, given that of now. While the usage is less than a quarter below it, it may be passed at
+    /// any time, and is read each time.
+    pub(crate) fn peak(
+        &mut self,
+        usage: u64,
+        occasion: &Occasion,
+        host: &Host,
+        buffer: &mut Vec<u8>,
+    ) -> Option<u64> {
+        self.follow(self.said.is_some_and(|most| usage > most - most / 4));
+        self.read(occasion, host, buffer, super::scan::lone).map(|most| most.max(usage))
+    }
+}
+
+/// How many seconds early a file is read for the second time. All containers may have been met in one tick: so that
+/// not all their files are opened in one again.
+pub(super) fn early(path: &str) -> u8 {
+    let mixed = path.bytes().fold(0_u8, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte));
+    mixed % (SPREAD + 1)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::file::{Got, LazyFile, Occasion, SeldomFile};
+use super::file::{Got, LazyFile, Occasion, SeldomFile, early};
 use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
 use super::scan;
@@ -80,6 +80,8 @@ struct BlockFiles {
     is_settled: bool,
     /// When all are looked at again, while there is nothing in the first.
     due: Monotonic,
+    /// So many seconds earlier the first time: see [`early`].
+    early: u8,
 }
 
 impl Files {
@@ -204,7 +206,7 @@ impl MemoryFiles {
         let mut stat =
             self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
         self.look_for_news(value_of(&stat, "hierarchical_memory_limit"), occasion.oom_kills);
-        let max_usage = self.max_usage.read(occasion, host, buffer, scan::lone);
+        let max_usage = self.max_usage.peak(usage, occasion, host, buffer);
         let oom = self.oom_control.read(occasion, host, buffer, |bytes| Some(oom_state(bytes)));
         let oom = oom.unwrap_or_default();
         self.oom_control.follow(oom.is_waited);
@@ -214,7 +216,7 @@ impl MemoryFiles {
         Some(Memory {
             usage,
             limit: self.limit.read(occasion, host, buffer, scan::lone),
-            max_usage: max_usage.map(|most| most.max(usage)),
+            max_usage,
             fail_count: self.fail_count.read(occasion, host, buffer, scan::lone),
             inactive_file: value_of(&stat, "total_inactive_file"),
             swap: value_of(&stat, "total_swap"),
@@ -265,7 +267,8 @@ impl BlockFiles {
         let groups = BLOCK_FILES.map(|(bytes, requests)| {
             (LazyFile::below(directory, bytes), LazyFile::below(directory, requests))
         });
-        Self { groups, chosen: 0, is_settled: false, due: Monotonic::default() }
+        let early = directory.map_or(0, early);
+        Self { groups, chosen: 0, is_settled: false, due: Monotonic::default(), early }
     }
 
     /// The devices in the first group of files that has any. Until one has, the first group that
@@ -290,7 +293,8 @@ impl BlockFiles {
             first = first.or(Some(at));
         }
         self.chosen = first?;
-        self.due = occasion.at.plus(PATIENCE);
+        let early = Duration::from_secs(u64::from(std::mem::take(&mut self.early)));
+        self.due = occasion.at.plus(PATIENCE.saturating_sub(early));
         self.close_all_but(self.chosen);
         Some(Vec::new())
     }

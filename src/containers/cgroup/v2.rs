@@ -129,7 +129,6 @@ impl MemoryFiles {
             b"max" => Some(u64::MAX),
             bytes => scan::lone(bytes),
         });
-        let max_usage = self.peak.read(occasion, host, buffer, scan::lone);
         let swap = self.swap.number(host, buffer);
         let swap = swap.or_else(|| self.whole.read(host, buffer).bytes().and_then(swap_in_use));
         let (events, oom_kills) = self.events.read(host, buffer).bytes().map(events).unwrap_or_default();
@@ -137,10 +136,11 @@ impl MemoryFiles {
         let stat = self.stat.read(host, buffer).bytes().map(|bytes| keys.parse(bytes)).unwrap_or_default();
         let inactive_file = value_of(&stat, "inactive_file");
         let usage = current.or_else(|| usage_of_root(&stat))?;
+        let max_usage = self.peak.peak(usage, occasion, host, buffer);
         Some(Memory {
             usage,
             limit,
-            max_usage: max_usage.map(|most| most.max(usage)),
+            max_usage,
             fail_count: events.oom,
             inactive_file,
             swap,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Got, LazyFile, Occasion, PATIENCE, SeldomFile};
+use super::{Got, HOLDS_FOR, LazyFile, Occasion, PATIENCE, SPREAD, SeldomFile};
 use crate::containers::cgroup::scan::lone;
 use crate::host::Host;
 use crate::metric::Monotonic;
@@ -45,6 +45,7 @@ fn what_says_nothing_new_is_closed_and_left_alone_for_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(folder.path());
     let mut file: SeldomFile<u64> = SeldomFile::below(Some(""), "memory.failcnt");
+    file.early = 0;
     let mut buffer = Vec::new();
     let mut check = |second: u64, is_news: bool, text: &str, expected: u64, is_kept: bool| {
         std::fs::write(folder.path().join("memory.failcnt"), text).unwrap();
@@ -71,4 +72,56 @@ fn what_says_nothing_new_is_closed_and_left_alone_for_a_while() {
         let said = file.read(&occasion, &host, &mut buffer, lone);
         assert_eq!(said, Some(count / 2));
     }
+}
+
+/// Containers that were met in one tick.
+#[test]
+fn files_are_not_all_read_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(folder.path());
+    let mut files: Vec<_> = (0..110)
+        .map(|number| {
+            let name = format!("{number:064x}");
+            std::fs::create_dir(folder.path().join(&name)).unwrap();
+            SeldomFile::<u64>::below(Some(&format!("/{name}")), "memory.failcnt")
+        })
+        .collect();
+    let mut read_at = |second: u64| {
+        let occasion = Occasion { at: Monotonic(Duration::from_secs(second)), ..Occasion::default() };
+        let mut count = 0;
+        for file in &mut files {
+            count += usize::from(file.due.is_none_or(|due| due <= occasion.at));
+            file.read(&occasion, &host, &mut Vec::new(), lone);
+        }
+        count
+    };
+    assert_eq!(read_at(0), 110);
+    let rounds: Vec<Vec<_>> =
+        [1..=15, 16..=30, 31..=45].map(|round| round.map(&mut read_at).collect()).into();
+    assert_eq!(rounds[0].iter().sum::<usize>(), 110, "each within {HOLDS_FOR:?}");
+    assert!(rounds[0].iter().all(|count| *count <= 20), "{rounds:?}");
+    assert_eq!(rounds[0].iter().filter(|count| **count > 0).count(), usize::from(SPREAD) + 1);
+    assert!(rounds.iter().all(|round| *round == rounds[0]), "{rounds:?}");
+}
+
+#[test]
+fn a_peak_is_read_each_time_while_the_usage_is_near_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(folder.path());
+    let mut file = SeldomFile::below(Some(""), "memory.peak");
+    let mut check = |second: u64, usage: u64, peak: u64, expected: u64, is_kept: bool| {
+        std::fs::write(folder.path().join("memory.peak"), format!("{peak}\n")).unwrap();
+        let occasion = Occasion { at: Monotonic(Duration::from_secs(second)), ..Occasion::default() };
+        let said = file.peak(usage, &occasion, &host, &mut Vec::new());
+        assert_eq!((said, file.file.as_ref().unwrap().is_kept()), (Some(expected), is_kept), "{second}");
+    };
+    check(1, 100, 100, 100, false);
+    check(2, 76, 120, 120, true);
+    check(3, 90, 120, 120, false);
+    check(4, 91, 130, 130, true);
+    check(5, 40, 130, 130, false);
+    check(6, 40, 140, 130, false);
+    check(7, 150, 140, 150, true);
+    check(8, 40, 140, 140, false);
+    check(23, 40, 160, 160, true);
 }

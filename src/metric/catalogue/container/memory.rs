@@ -48,7 +48,7 @@ pub(super) const MEMORY: Measurement = Measurement {
         Field::float("usage_percent", Percent, "Share of the limit in use.", "usage / limit x 100"),
         bytes(
             "max_usage",
-            "The highest usage so far, page cache included; a peak between two readings is seen within 15 s.",
+            "The highest usage so far, page cache included; a peak between two readings is seen within 15 s, with the next one if the usage is less than a quarter below the highest.",
             "v1 memory.max_usage_in_bytes; v2 memory.peak, since Linux 5.19",
         )
         .prometheus("container_memory_max_usage_bytes"),

@@ -64,7 +64,7 @@ fn busy(table: &mut Table, crowd: &Crowd) {
     print("the host alone, after", &after);
     // One that has done nothing for a second is left alone for one.
     let all = f64_of(HUNDRED as u64);
-    assert!(with.samples_per_second() > 0.97 * all, "{HUNDRED} containers, rows: {:?}", with.samples);
+    doubt(table, &with, HUNDRED, 0.97);
     let whole = with.rates.whole / with.samples_per_second();
     let alone = f64::midpoint(before.rates.whole, after.rates.whole);
     let marginal = (with.rates.whole - alone) / with.samples_per_second();
@@ -111,6 +111,7 @@ pub(crate) fn growth(table: &mut Table) {
     let Some(stage) = table.stage() else { return };
     let mut found = Vec::new();
     let mut backlog = Vec::new();
+    let mut doubts = Vec::new();
     for count in [HUNDRED, THOUSAND] {
         let crowd = Crowd::by_hand(&stage.yard, count, MANY, stage.folder.path());
         rest();
@@ -129,8 +130,11 @@ pub(crate) fn growth(table: &mut Table) {
         print(&format!("{count} containers"), &with);
         print("the host alone", &alone);
         print(&format!("{count} containers, LimitNOFILE=1024"), &few);
-        assert_all_there(&with, count);
+        doubts.push((with.clone(), count));
         found.push((with, alone, few));
+    }
+    for (with, count) in &doubts {
+        doubt(table, with, *count, 1.0);
     }
     let per_sample = |(with, alone, _): &(Found, Found, Found)| {
         (with.rates.whole - alone.rates.whole) / with.samples_per_second()
@@ -220,14 +224,12 @@ fn kernel_each(with: &Found, alone: &Found, count: usize) -> Option<f64> {
     Some(f64_of(more) / 1000.0 / f64_of(count as u64))
 }
 
-/// Every container has a row of every tick.
-fn assert_all_there(found: &Found, count: usize) {
-    let count = count as u64;
-    assert!(
-        found.samples.iter().all(|there| *there == count),
-        "{count} containers, rows: {:?}",
-        found.samples
-    );
+/// Says loudly when fewer rows arrived than such a share of all: the machine had no time for the agent.
+fn doubt(table: &mut Table, found: &Found, count: usize, share: f64) {
+    if found.samples_per_second() < share * f64_of(count as u64) {
+        let what = format!("a quiet machine: of {count} containers these rows arrived: {:?}", found.samples);
+        table.leave_out(&what);
+    }
 }
 
 /// All that was found, by thread.

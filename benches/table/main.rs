@@ -3,11 +3,11 @@
 //!
 //! The real binary, real kernel files, a real `influxd`; as root, since it makes control groups, 100 and 1,000
 //! containers in them, and a part of the tree of control groups of its own, so that the machine's own
-//! containers are not counted. CPU time and counts are measured, never the clock on the wall, but for the start. Facts are
-//! asserted: that every row arrived that the CPU time is divided by. Times are printed.
+//! containers are not counted. CPU time and counts are measured, never the clock on the wall, but for the start. CPU time is
+//! divided by the rows that arrived; where that are not all, it is said. Times are printed.
 //!
 //! `cargo bench --bench table` measures all lines; names of lines behind `--` measure only these, and
-//! `DUNLIN_BENCH_LONG=1` adds the ten minutes with 1,000 control groups. BENCHMARKS.md says how each line is
+//! `DUNLIN_BENCH_LONG=1` adds the ten minutes with 1,000 control groups, or the `DUNLIN_BENCH_SPAN` seconds. BENCHMARKS.md says how each line is
 //! measured. Everything that was started or made is gone afterwards, also after Ctrl-C.
 
 #![expect(
@@ -65,7 +65,7 @@ mod gauge;
 mod lines_containers;
 /// The lines about the spool, the wire and the start.
 mod lines_spool;
-/// Ten minutes with 1,000 control groups.
+/// Minutes with 1,000 control groups.
 mod long;
 /// The printed table.
 mod report;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::yard;
+use crate::{support, yard};
 
 /// Names the part of the tree of control groups that the child makes.
 const NAME: &str = "DUNLIN_BENCH_YARD";
@@ -37,7 +37,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     let folder = tempfile::Builder::new().prefix("dunlin-table").tempdir().unwrap();
     let name = format!("dunlin-table-{}", std::process::id());
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(words).env(NAME, &name).env("TMPDIR", folder.path());
+    command.args(words).env(NAME, &name).env("TMPDIR", folder.path()).envs(environment());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let succeeded = runtime.block_on(watch(&mut command));
     yard::sweep(&name);
@@ -46,6 +46,14 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         eprintln!("left behind: {error}");
     }
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a service has in its environment, so that the agents have it too.
+fn environment() -> Vec<(String, String)> {
+    let unit = fs::read_to_string(support::repository("config/systemd/dunlin.service")).unwrap();
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let pairs = lines.flat_map(str::split_whitespace).map(|word| word.split_once('=').unwrap());
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 async fn watch(command: &mut Command) -> bool {

@@ -44,7 +44,7 @@ impl CgroupPart {
 }
 
 impl Part for CgroupPart {
-    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, pass: &Pass, rows: &mut Rows, moves: &dyn Fn()) -> Result<Outcome, CollectError> {
         if pass.between_ticks {
             return Ok(Outcome::Read);
         }
@@ -63,6 +63,7 @@ impl Part for CgroupPart {
             cgroups.begin_pass();
         }
         for (path, state) in due {
+            moves();
             if let Some(activity) = cgroups.collect(path, pass.at, rows) {
                 state.sampled(rule, *longest_power, pass.at, activity);
                 if state.rests(*interval) {

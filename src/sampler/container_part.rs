@@ -117,7 +117,7 @@ impl ContainerPart {
 }
 
 impl Part for ContainerPart {
-    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, pass: &Pass, rows: &mut Rows, moves: &dyn Fn()) -> Result<Outcome, CollectError> {
         self.hear();
         let mut due = self.started();
         due.extend(self.discover(pass.at));
@@ -135,6 +135,7 @@ impl Part for ContainerPart {
         }
         let Periods { rule, longest_power, interval } = &pass.periods;
         for id in due {
+            moves();
             let activity = self.containers.collect(&id, pass.time, pass.at, rows);
             if let (Some(activity), Some(state)) = (activity, self.states.get_mut(&id)) {
                 state.sampled(rule, *longest_power, pass.at, activity);
@@ -158,5 +159,49 @@ impl Part for ContainerPart {
         self.containers.take_over(&mut before.containers);
         (self.states, self.starting) = (take(&mut before.states), take(&mut before.starting));
         self.must_ask = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::ContainerPart;
+    use crate::clock::SystemClock;
+    use crate::containers::runtime::Askers;
+    use crate::containers::{Config, Containers};
+    use crate::host::Host;
+    use crate::metric::{Rows, Tags};
+    use crate::sampler::housekeeping::Rule;
+    use crate::sampler::part::{Part, Pass, Periods};
+
+    /// Many of them may take longer than one reading may.
+    #[test]
+    fn each_container_is_a_sign_that_reading_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: String, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("sys/fs/cgroup/cgroup.controllers".to_owned(), "cpu\n");
+        write("proc/stat".to_owned(), "cpu  1 0 1 1 0 0 0 0 0 0\ncpu0 1 0 1 1 0 0 0 0 0 0\n");
+        for digit in ["a", "b", "c"] {
+            write(format!("sys/fs/cgroup/docker/{}/cpu.stat", digit.repeat(64)), "usage_usec 1000\n");
+        }
+        let (docker, _asked) = tokio::sync::mpsc::unbounded_channel();
+        let (files, _sought) = channel();
+        let (_, updates) = channel();
+        let containers = Containers::new(Config::default(), Host::new(folder.path()));
+        let mut part = ContainerPart::new(containers, updates, Askers { docker, files });
+        let rule = Rule { idle_cpu: 0.0, idle_memory_change: 0.0 };
+        let periods = Periods { rule, longest_power: 0, interval: Duration::from_secs(1) };
+        let signs = Cell::new(0);
+        let pass = Pass::begin(&SystemClock, 1, false, periods);
+        let mut rows = Rows::new(pass.time, Tags::default());
+        part.read(&pass, &mut rows, &|| signs.set(signs.get() + 1)).unwrap();
+        assert_eq!(signs.get(), 3);
     }
 }

@@ -45,8 +45,9 @@ impl Pass {
 
 /// What is read in a pass.
 pub(super) trait Part: Any + Send {
-    /// Reads what is due.
-    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError>;
+    /// Reads what is due. What consists of many readings tells by `moves` that one is done: it is slow then, and does
+    /// not hang.
+    fn read(&mut self, pass: &Pass, rows: &mut Rows, moves: &dyn Fn()) -> Result<Outcome, CollectError>;
 
     /// Goes on where the one of its name stopped, which had other settings. Most have nothing to go on with.
     fn take_over(&mut self, _before: &mut dyn Part) {}
@@ -59,7 +60,7 @@ pub(super) struct HostPart {
 }
 
 impl Part for HostPart {
-    fn read(&mut self, pass: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, pass: &Pass, rows: &mut Rows, _: &dyn Fn()) -> Result<Outcome, CollectError> {
         if pass.between_ticks {
             return Ok(Outcome::Read);
         }

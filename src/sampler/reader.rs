@@ -6,6 +6,9 @@
 //! sampler leaves that thread and that part to themselves, takes the rows there are, and lets a new
 //! thread go on with the other parts. When the stuck read returns, the part is put back and its
 //! thread ends.
+//!
+//! A thousand containers on a busy machine take longer than that although none of them hangs. What tells that it moves
+//! has its deadline anew from then on, for some while in all: better late than not at all.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +29,9 @@ enum State {
     Failing,
     Stuck,
 }
+
+/// So many deadlines a part may take in all while it moves.
+const MOST_DEADLINES: u32 = 6;
 
 /// What is to be read.
 pub(super) struct Planned {
@@ -55,9 +61,19 @@ struct Shared {
     base: Tags,
     /// The reading thread that counts; one that was left behind is older.
     generation: u64,
-    /// What that thread is at: the part's place, and since when.
-    current: Option<(usize, Monotonic)>,
+    /// What that thread is at.
+    current: Option<Current>,
     samples: Vec<Sample>,
+}
+
+/// A part that is being read.
+#[derive(Clone, Copy)]
+struct Current {
+    /// Its place.
+    at: usize,
+    begun: Monotonic,
+    /// When it last told that it moves.
+    moved: Monotonic,
 }
 
 /// Reads parts, from the sampler's side.
@@ -171,8 +187,10 @@ impl Reader {
                 Err(RecvTimeoutError::Disconnected) => return Some(self.lost(start)),
                 Err(RecvTimeoutError::Timeout) => {
                     let mut shared = lock(&self.shared);
-                    let Some((at, since)) = shared.current else { continue };
-                    if self.clock.monotonic().since(since) < self.deadline {
+                    let Some(Current { at, begun, moved }) = shared.current else { continue };
+                    let now = self.clock.monotonic();
+                    let most = self.deadline.saturating_mul(MOST_DEADLINES);
+                    if now.since(moved) < self.deadline && now.since(begun) < most {
                         continue;
                     }
                     shared.generation = shared.generation.wrapping_add(1);
@@ -195,7 +213,7 @@ impl Reader {
     fn lost(&self, start: usize) -> usize {
         let mut shared = lock(&self.shared);
         shared.generation = shared.generation.wrapping_add(1);
-        let at = shared.current.take().map_or(start, |(at, _)| at);
+        let at = shared.current.take().map_or(start, |current| current.at);
         if let Some(slot) = shared.slots.get(at) {
             tracing::error!(collector = slot.name, "a reading ended in a defect; it is not read any more");
         }
@@ -249,18 +267,28 @@ impl Worker {
         }
     }
 
+    fn moves(&self) {
+        let mut shared = lock(&self.shared);
+        // Of one that was left behind nobody waits for a sign.
+        if shared.generation == self.generation
+            && let Some(current) = &mut shared.current
+        {
+            current.moved = self.clock.monotonic();
+        }
+    }
+
     /// Reads one part; false if this thread was left behind meanwhile.
     fn read_one(&self, pass: &Pass, at: usize) -> bool {
         let begun = self.clock.monotonic();
         let (taken, base) = {
             let mut shared = lock(&self.shared);
-            shared.current = Some((at, begun));
+            shared.current = Some(Current { at, begun, moved: begun });
             let taken = shared.slots.get_mut(at).and_then(|slot| Some((slot.id, slot.part.take()?)));
             (taken, shared.base.clone())
         };
         let Some((id, mut part)) = taken else { return true };
         let mut rows = Rows::new(pass.time, base);
-        let outcome = part.read(pass, &mut rows);
+        let outcome = part.read(pass, &mut rows, &|| self.moves());
         let mut shared = lock(&self.shared);
         let counts = self.generation == shared.generation;
         // What hung meanwhile is perhaps not wanted any more, and other parts are.

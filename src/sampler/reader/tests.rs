@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Part, Pass, Planned, Reader};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::collectors::{CollectError, Outcome};
-use crate::metric::{Fields, Rows, Tags, Text};
+use crate::metric::{Fields, Monotonic, Rows, Tags, Text, UnixNanos};
 use crate::sampler::housekeeping::Rule;
 use crate::sampler::part::Periods;
 
 struct Quick(&'static str);
 
 impl Part for Quick {
-    fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, _: &Pass, rows: &mut Rows, _: &dyn Fn()) -> Result<Outcome, CollectError> {
         rows.add(self.0, Fields::new().with("v", 1_u64));
         Ok(Outcome::Read)
     }
@@ -23,7 +23,7 @@ impl Part for Quick {
 struct Fails;
 
 impl Part for Fails {
-    fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, _: &Pass, rows: &mut Rows, _: &dyn Fn()) -> Result<Outcome, CollectError> {
         rows.add("half", Fields::new().with("v", 1_u64));
         Err(CollectError::Odd { path: "/proc/odd", reason: "it is".into() })
     }
@@ -33,7 +33,7 @@ impl Part for Fails {
 struct Hangs(Arc<Mutex<Receiver<()>>>);
 
 impl Part for Hangs {
-    fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, _: &Pass, rows: &mut Rows, _: &dyn Fn()) -> Result<Outcome, CollectError> {
         self.0.lock().unwrap().recv().unwrap();
         rows.add("late", Fields::new().with("v", 1_u64));
         Ok(Outcome::Read)
@@ -108,11 +108,64 @@ fn several_may_hang_at_once() {
     assert_eq!(counts(&reader).1, 2);
 }
 
+/// A clock that only moves when it is told to: how busy the machine is decides nothing.
+#[derive(Clone, Default)]
+struct Hand(Arc<Mutex<Monotonic>>);
+
+impl Hand {
+    fn advance(&self, time: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus(time);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> UnixNanos {
+        UnixNanos::default()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Takes so many steps, each a little less than the deadline, and tells of each.
+struct Slow {
+    hand: Hand,
+    steps: u32,
+}
+
+impl Part for Slow {
+    #[expect(clippy::disallowed_methods, reason = "a test takes its time")]
+    fn read(&mut self, _: &Pass, rows: &mut Rows, moves: &dyn Fn()) -> Result<Outcome, CollectError> {
+        for _ in 0..self.steps {
+            self.hand.advance(DEADLINE.mul_f64(0.9));
+            // As long as that, in truth: it is looked at meanwhile.
+            std::thread::sleep(DEADLINE);
+            moves();
+        }
+        rows.add("slow", Fields::new().with("v", 1_u64));
+        Ok(Outcome::Read)
+    }
+}
+
+#[test]
+fn what_moves_is_waited_for_but_not_for_ever() {
+    for (steps, expected) in [(5, &["slow", "b"][..]), (20, &["b"])] {
+        let hand = Hand::default();
+        let slow = Box::new(Slow { hand: hand.clone(), steps });
+        let parts = vec![planned("slow", 0, slow), planned("b", 0, Box::new(Quick("b")))];
+        let mut reader = Reader::new(parts, Tags::default(), DEADLINE, Arc::new(hand));
+        assert_eq!(names(&mut reader), expected);
+        assert_eq!(counts(&reader).1, u64::from(steps > 5));
+    }
+}
+
 /// Counts its readings.
 struct Counts(&'static str, u64);
 
 impl Part for Counts {
-    fn read(&mut self, _: &Pass, rows: &mut Rows) -> Result<Outcome, CollectError> {
+    fn read(&mut self, _: &Pass, rows: &mut Rows, _: &dyn Fn()) -> Result<Outcome, CollectError> {
         self.1 += 1;
         rows.add(self.0, Fields::new().with("v", self.1));
         Ok(Outcome::Read)

@@ -10,7 +10,7 @@ use dunlin::metric::Sample;
 
 /// So many successive ticks are looked at together: about one request.
 const TOGETHER: u64 = 4;
-/// So many are sealed together.
+/// So many are kept together.
 pub(crate) const BLOCK: u64 = 16;
 /// One such group out of so many ticks.
 const EVERY: u64 = 360;

@@ -50,14 +50,6 @@ pub(super) fn is_base(connection: &Connection, seq: i64) -> rusqlite::Result<boo
     Ok(false)
 }
 
-/// The last frame that was sealed.
-#[cfg(test)]
-pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
-    // Not their maximum, which would look at every block.
-    let newest = "SELECT last FROM blocks ORDER BY first DESC LIMIT 1";
-    Ok(connection.query_row(newest, [], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
 /// No frame stands on another, which stands on another, so often: that is damage.
 const DEEPEST: usize = 8;
 
@@ -148,17 +140,6 @@ fn block(connection: &Connection, seq: i64) -> rusqlite::Result<Option<(i64, i64
         Ok(Payload::Sealed { block: Arc::from(bytes), frames: unsigned(row.get(1)?) })
     })?;
     Ok(Some((first, last, payload)))
-}
-
-/// Puts frames into one block, whose rows lose their own payloads.
-#[cfg(test)]
-pub(super) fn insert(change: &Transaction<'_>, seqs: &[i64], block: &[u8]) -> rusqlite::Result<()> {
-    let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Ok(()) };
-    change
-        .prepare_cached("INSERT INTO blocks (first, last, frames, payload) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![first, last, signed(seqs.len() as u64), block])?;
-    let mut empty = change.prepare_cached("UPDATE frames SET payload = x'' WHERE seq = ?1")?;
-    seqs.iter().try_for_each(|seq| empty.execute([seq]).map(|_| ()))
 }
 
 /// A sealed frame was deleted: without it, the block may go. Gives the bytes that are free then.

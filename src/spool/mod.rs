@@ -40,8 +40,6 @@ mod retention;
 mod room;
 mod salvage;
 mod schema;
-#[cfg(test)]
-mod seal;
 mod status;
 mod store;
 pub mod verify;

@@ -127,8 +127,6 @@ pub struct Store {
     fresh: Fresh,
     /// Bytes of a page of this file.
     page_size: u64,
-    #[cfg(test)]
-    rule: super::seal::Rule,
 }
 
 /// How large the file is, in bytes.
@@ -155,8 +153,6 @@ impl Store {
             packer: Packer::default(),
             fresh: Fresh::default(),
             page_size,
-            #[cfg(test)]
-            rule: super::seal::RULE,
         })
     }
 
@@ -281,23 +277,6 @@ impl Store {
         Ok(fits)
     }
 
-    /// Makes a block of the oldest frames that have waited for long and were written alone, as older dunlins did.
-    #[cfg(test)]
-    pub(super) fn seal(&mut self, now: Moment) -> Result<bool, SpoolError> {
-        let failed = self.sqlite();
-        let pending = ledger::pending(&self.connection).map_err(&failed)?;
-        let from = super::blocks::newest(&self.connection).map_err(&failed)?.saturating_add(1);
-        let run = super::seal::next(&self.connection, self.rule, &pending, from, &self.clocks, now);
-        let run = run.map_err(&failed)?;
-        let block = super::seal::seal(&self.connection, &run.seqs).map_err(&failed)?;
-        if let Some((seqs, block)) = &block {
-            let change = self.connection.transaction().map_err(&failed)?;
-            super::blocks::insert(&change, seqs, block).map_err(&failed)?;
-            change.commit().map_err(&failed)?;
-        }
-        Ok(block.is_some())
-    }
-
     /// Counts samples that were collected but never reached the file.
     pub fn count_lost(&mut self, samples: u64) -> Result<(), SpoolError> {
         let failed = self.sqlite();
@@ -388,4 +367,4 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Damaged, Saved, apart};
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos};
+use crate::spool::store::tests::sealing::RULE;
 use crate::spool::{
     Config, Durability, Frame, Lane, Packed, Position, Settlement, SinkStatus, Status, Store, WhenFull,
 };
@@ -63,7 +64,7 @@ fn filled(path: &Path) {
 fn sealed(path: &Path) {
     filled(path);
     let mut store = Store::open(config(path), "another boot".into()).unwrap();
-    while store.seal(Moment::default()).unwrap() {}
+    while store.seal(RULE, Moment::default()).unwrap() {}
 }
 
 /// The same, with frames that stand on others.
@@ -113,29 +114,39 @@ fn everything_is_saved_where_nothing_is_damaged() {
     assert_eq!(live.iter().map(|frame| frame.seq).collect::<Vec<_>>(), [301]);
 }
 
-#[test]
-fn a_damaged_page_costs_the_frames_on_it_and_the_books_add_up() {
+/// Damages one page after another, but for so many between two of them; shows each spool that was saved of it, with
+/// its folder.
+fn each_damaged_page(old: &Path, step: usize, mut look: impl FnMut(&Path, &mut Store, Saved)) {
     let folder = tempfile::tempdir().unwrap();
-    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
-    filled(&old);
+    let (cut, new) = (folder.path().join("cut"), folder.path().join("new"));
     let mut whole = Vec::new();
-    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
+    std::fs::File::options().read(true).open(old).unwrap().read_to_end(&mut whole).unwrap();
     let pages = whole.len() / PAGE;
-    let mut much_lost = Vec::new();
-    for page in 1..pages {
+    assert!(pages > 30, "{pages} pages");
+    for page in (1..pages).step_by(step) {
         let mut bytes = whole.clone();
         bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
         std::fs::write(&cut, bytes).unwrap();
-        let new = folder.path().join(format!("new-{page}"));
-        let (_, saved) = salvage(&cut, &new);
-        for sink in sinks(&new) {
+        let new = new.with_extension(page.to_string());
+        let (mut store, saved) = salvage(&cut, &new);
+        look(&new, &mut store, saved);
+    }
+}
+
+#[test]
+fn a_damaged_page_costs_the_frames_on_it_and_the_books_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old");
+    filled(&old);
+    let mut much_lost = Vec::new();
+    each_damaged_page(&old, 1, |new, _, saved| {
+        for sink in sinks(new) {
             assert!(sink.pending <= FRAMES * ROWS && sink.dropped <= FRAMES * ROWS, "{sink:?}");
         }
         if saved.frames < FRAMES - 20 {
-            much_lost.push((page, saved.frames));
+            much_lost.push(saved.frames);
         }
-    }
-    assert!(pages > 30, "{pages} pages");
+    });
     // Without the tables' definitions, and their roots, nothing is found, and not all without a page between root
     // and frames.
     assert!(much_lost.len() <= 8, "{much_lost:?}");
@@ -167,31 +178,23 @@ fn sealed_frames_are_saved_with_their_blocks() {
         let (frame, read) = frame(second);
         store.append(&frame, read).unwrap();
     }
-    assert!(!store.seal(Moment::default()).unwrap());
+    assert!(!store.seal(RULE, Moment::default()).unwrap());
 }
 
 #[test]
 fn a_damaged_page_costs_a_block_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
-    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
+    let old = folder.path().join("old");
     sealed(&old);
-    let mut whole = Vec::new();
-    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
-    let pages = whole.len() / PAGE;
     let mut much_lost = Vec::new();
-    for page in 1..pages {
-        let mut bytes = whole.clone();
-        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
-        std::fs::write(&cut, bytes).unwrap();
-        let (mut store, saved) = salvage(&cut, &folder.path().join(format!("new-{page}")));
-        let claim = store.claim("b", Lane::Backlog, u64::MAX, Moment::default()).unwrap();
-        assert!(claim.frames.iter().all(|frame| frame.read().is_ok()), "page {page}");
+    each_damaged_page(&old, 1, |_, store, saved| {
+        assert_eq!(readable(store), saved.frames);
         if saved.frames < FRAMES - 16 {
-            much_lost.push((page, saved.frames));
+            much_lost.push(saved.frames);
         }
-    }
+    });
     // The same, and the pages that have the rows of many sealed frames.
-    assert!(pages > 30 && much_lost.len() <= 13, "{pages} pages, {much_lost:?}");
+    assert!(much_lost.len() <= 13, "{much_lost:?}");
 }
 
 /// How many frames were saved, each of which must be readable in the new file.
@@ -220,18 +223,9 @@ fn a_frame_is_saved_though_the_one_that_it_stands_on_is_not() {
 #[test]
 fn a_damaged_page_leaves_no_frame_without_the_one_that_it_stands_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (old, cut) = (folder.path().join("old"), folder.path().join("cut"));
+    let old = folder.path().join("old");
     standing(&old);
-    let mut whole = Vec::new();
-    std::fs::File::options().read(true).open(&old).unwrap().read_to_end(&mut whole).unwrap();
-    let pages = whole.len() / PAGE;
-    for page in (1..pages).step_by(pages / 40) {
-        let mut bytes = whole.clone();
-        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
-        std::fs::write(&cut, bytes).unwrap();
-        let (mut store, saved) = salvage(&cut, &folder.path().join(format!("new-{page}")));
-        assert_eq!(readable(&mut store), saved.frames, "page {page}");
-    }
+    each_damaged_page(&old, 12, |_, store, saved| assert_eq!(readable(store), saved.frames));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod clock;
 mod model;
 mod room;
 mod seal;
+pub(in crate::spool) mod sealing;
 mod standing;
 
 use std::time::Duration;

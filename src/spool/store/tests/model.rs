@@ -9,9 +9,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 
+use super::sealing::Rule;
 use crate::metric::{Fields, Moment, Monotonic, Sample, Tags, Text, UnixNanos, Value};
 use crate::spool::export::{Selection, export};
-use crate::spool::seal::Rule;
 use crate::spool::store::{ClaimedFrame, Store};
 use crate::spool::{
     Config, DeadLetter, Durability, Frame, Lane, Packed, Position, Settlement, Status, WhenFull, rejected,
@@ -137,17 +137,13 @@ fn config(path: PathBuf, when_full: WhenFull) -> Config {
 }
 
 /// Small blocks, soon.
-fn open(config: Config, boot_id: String) -> Store {
-    let mut store = Store::open(config, boot_id).unwrap();
-    store.rule = Rule { after: Duration::from_secs(30), ticks: 3, samples: 30 };
-    store
-}
+const RULE: Rule = Rule { after: Duration::from_secs(30), ticks: 3, samples: 30 };
 
 impl World {
     fn new(when_full: WhenFull) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("spool-0.db");
-        let store = open(config(path.clone(), when_full), "boot 0".into());
+        let store = Store::open(config(path.clone(), when_full), "boot 0".into()).unwrap();
         let sinks = SINKS.map(|name| (name, SinkModel::default())).into();
         let now = Moment { wall: UnixNanos(1_700_000_000 * SECOND), monotonic: Monotonic::default() };
         let (frames, read, handed) = Default::default();
@@ -390,7 +386,7 @@ impl World {
             self.boot_id = format!("boot {}", self.files);
         }
         let config = config(copy.clone(), self.when_full);
-        self.store = open(config, self.boot_id.clone());
+        self.store = Store::open(config, self.boot_id.clone()).unwrap();
         self.path = copy;
         self.disk_full = false;
         self.handed.clear();
@@ -400,7 +396,7 @@ impl World {
     }
 
     fn seal(&mut self) {
-        let done = self.store.seal(self.now);
+        let done = self.store.seal(RULE, self.now);
         assert!(done.is_ok() || self.disk_full, "{done:?}");
     }
 

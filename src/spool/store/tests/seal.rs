@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::sealing::{RULE, Rule};
 use super::{Bench, bench, frame, moment, seconds};
 use crate::metric::{Fields, Sample, Tags, Text};
-use crate::spool::seal::Rule;
 use crate::spool::store::Store;
 use crate::spool::{Frame, Lane, WhenFull, verify};
 
@@ -21,7 +21,7 @@ fn steady(second: i64) -> Frame {
 
 impl Bench {
     fn seal_all(&mut self) -> usize {
-        (0..1_000).take_while(|_| self.store.seal(self.now).unwrap()).count()
+        (0..1_000).take_while(|_| self.store.seal(RULE, self.now).unwrap()).count()
     }
 
     fn sealed(&self) -> (i64, i64) {
@@ -121,10 +121,10 @@ fn a_sealed_backlog_gets_coarser_block_by_block() {
         config.max_age = Duration::from_secs(1_000_000);
         config.when_full = WhenFull::Thin;
     });
-    bench.store.rule = Rule { after: Duration::from_secs(20), ..bench.store.rule };
+    let rule = Rule { after: Duration::from_secs(20), ..RULE };
     for second in 1..=600 {
         bench.append(second, 200);
-        bench.store.seal(bench.now).unwrap();
+        bench.store.seal(rule, bench.now).unwrap();
     }
     assert!(bench.sealed().1 > 50, "{:?}", bench.sealed());
     let ticks: Vec<i64> = bench.claimed("a", u64::MAX).iter().map(|(seq, ..)| *seq).collect();
@@ -148,10 +148,10 @@ fn a_sealed_backlog_gets_coarser_block_by_block() {
 #[test]
 fn the_oldest_block_is_dropped_as_a_whole() {
     let mut bench = bench(|config| config.max_size = 1 << 20);
-    bench.store.rule = Rule { after: Duration::from_secs(20), ..bench.store.rule };
+    let rule = Rule { after: Duration::from_secs(20), ..RULE };
     for second in 1..=600 {
         bench.append(second, 200);
-        bench.store.seal(bench.now).unwrap();
+        bench.store.seal(rule, bench.now).unwrap();
     }
     let used = bench.store.extent().unwrap().used;
     assert!(used <= (1 << 20) + (64 << 10), "{used} bytes are used");
@@ -201,7 +201,7 @@ fn a_spool_that_is_opened_again_goes_on_behind_its_blocks() {
     for second in 1..=400 {
         bench.keep(&steady(second));
     }
-    bench.store.seal(bench.now).unwrap();
+    bench.store.seal(RULE, bench.now).unwrap();
     let before = bench.rows("a");
     bench.store = Store::open(super::config(bench.folder.path()), "another boot".into()).unwrap();
     // Of an earlier boot: all have waited.

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use dunlin::spool;
+use dunlin::spool::doors;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| spool::read_block(data));
+fuzz_target!(|data: &[u8]| doors::read_block(data));

@@ -23,6 +23,8 @@
 //!
 //! Frames are read in order with one frame's values in memory, however many there are in the block.
 
+#[cfg(fuzzing)]
+pub mod doors;
 mod packer;
 mod writer;
 
@@ -375,25 +377,6 @@ fn read_number(plain: &[u8], stream: &mut Range<usize>) -> Option<u64> {
 
 fn next(plain: &[u8], stream: &mut Range<usize>) -> Option<u8> {
     plain.get(stream.next()?).copied()
-}
-
-/// A door for `fuzz/`: what can be read of a block's plain bytes is in a block that is made of it. Not in
-/// the program.
-#[cfg(fuzzing)]
-pub fn read_block(plain: &[u8]) {
-    let Ok(mut block) = Block::of(plain.to_vec(), None) else { return };
-    let (seqs, mut writer, mut read) = (block.frames().collect::<Vec<_>>(), Writer::new(), Vec::new());
-    for seq in seqs.into_iter().take(64) {
-        let Ok(samples) = block.read(seq, UnixNanos(0)) else { continue };
-        let is_next = read.last().is_none_or(|(last, _)| *last < seq);
-        if is_next && writer.push(seq, &super::frame::Content::at(UnixNanos(0), &samples)).is_some() {
-            read.push((seq, samples));
-        }
-    }
-    let mut again = Block::open(&writer.finish()).unwrap_or_else(|reason| panic!("{reason}"));
-    for (seq, samples) in read {
-        assert_eq!(again.read(seq, UnixNanos(0)), Ok(samples));
-    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(fuzzing)]
-pub use block::read_block;
+pub use block::doors;
 pub use error::SpoolError;
 pub use figures::{Figures, SinkFigures};
 pub use frame::{Frame, Packed, decode, encode};

@@ -23,7 +23,10 @@ use crate::settings::Section;
 pub(super) const SUMMARY: &str = "How full the filesystems are.";
 
 /// The first that can be read is used.
-const MOUNTS: [&str; 3] = ["/proc/1/mounts", "/proc/self/mounts", "/proc/mounts"];
+const MOUNTS: &str = "/proc/1/mounts";
+
+/// Where that may not be read.
+const OTHERS: [&str; 2] = ["/proc/self/mounts", "/proc/mounts"];
 
 /// What Telegraf's configuration leaves out by default.
 const IGNORED: &[&str] = &["tmpfs", "devtmpfs", "devfs", "iso9660", "overlay", "aufs", "squashfs"];
@@ -143,7 +146,7 @@ impl Disk {
 
 impl Collector for Disk {
     fn collect(&mut self, host: &Host, _: Monotonic, rows: &mut Rows) -> Result<Outcome, CollectError> {
-        if self.table.read(host, MOUNTS, &mut self.buffer)? {
+        if self.table.read(host, MOUNTS, &OTHERS, &mut self.buffer)? {
             self.places = self.places(&self.buffer);
         }
         let doubtful = self.places.iter().filter(|place| place.is_doubtful);

@@ -83,7 +83,7 @@ impl HostError {
 /// What a device is read in when it is read itself.
 const BLOCK: usize = 4 << 10;
 
-/// Less than this at once is the end of a kernel file.
+/// Less than this at once is the end of most kernel files.
 const LAST_PIECE: usize = 2 << 10;
 
 /// How full a filesystem is, as `statvfs` says.
@@ -326,6 +326,18 @@ impl KeptFile {
     /// Reads the file from its beginning into `buffer`, which is emptied first. One system call
     /// where the text fits into the room that the buffer has.
     pub fn read<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
+        // A kernel file that is a list is given in pieces of up to a page, cut between two entries;
+        // an entry takes less than half a page. So a piece below that is the last.
+        self.read_until(LAST_PIECE, buffer)
+    }
+
+    /// The same of a list whose entries may be longer: until nothing more comes, which takes a system call more.
+    fn read_list<'a>(&self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
+        self.read_until(1, buffer)
+    }
+
+    /// Reads until a piece is shorter than that.
+    fn read_until<'a>(&self, least: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], HostError> {
         buffer.clear();
         #[cfg(test)]
         if self.vanishing.as_ref().is_some_and(|(vanishing, path)| vanishing.has_taken(path)) {
@@ -338,9 +350,7 @@ impl KeptFile {
             }
             let got = rustix::io::pread(&self.file, spare_capacity(buffer), length as u64)
                 .map_err(|error| self.error(error.into()))?;
-            // A kernel file that is a list is given in pieces of up to a page, cut between two entries;
-            // an entry takes less than half a page. So a piece below that is the last.
-            if got < LAST_PIECE {
+            if got < least {
                 return Ok(buffer);
             }
             if buffer.len() >= LARGEST_FILE {

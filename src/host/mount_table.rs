@@ -1,9 +1,11 @@
-//! `/proc/PID/mounts`, read again only when the kernel says that it has changed.
+//! `/proc/PID/mounts` or `mountinfo`, read again only when the kernel says that it has changed.
 //!
 //! The kernel walks through all mounts to write the file (measured: 0.7 us each, and as much again to take it apart), and
 //! a host of a hundred containers has some three hundred. `poll` on the open file tells for 0.8 us whether
 //! anything was mounted, unmounted or set otherwise since it was last asked (since Linux 2.6.15, `proc(5)`). It does not
 //! tell of a filesystem that the kernel itself makes read-only after an error; that is seen at the next full reading.
+//!
+//! A line has the lower directories of an overlay, which are long where an image has many layers.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
@@ -21,9 +23,15 @@ pub struct MountTable {
 }
 
 impl MountTable {
-    /// Reads the first of `paths` that can be read; false if it is as it was at the last reading, and then
+    /// Reads the file, or the first of `others` that can be read; false if it is as it was at the last reading, and then
     /// the buffer is left alone.
-    pub fn read(&mut self, host: &Host, paths: [&str; 3], buffer: &mut Vec<u8>) -> Result<bool, HostError> {
+    pub fn read(
+        &mut self,
+        host: &Host,
+        first: &str,
+        others: &[&str],
+        buffer: &mut Vec<u8>,
+    ) -> Result<bool, HostError> {
         if let Some(file) = &self.kept {
             // Asked before it is read: what changes between the two is told the next time.
             let is_changed = file.is_changed();
@@ -32,18 +40,17 @@ impl MountTable {
                 return Ok(false);
             }
             self.trusted_for = TRUST;
-            if file.read(buffer).is_ok() {
+            if file.read_list(buffer).is_ok() {
                 return Ok(true);
             }
             self.kept = None;
         }
         let mut open = |path: &str| {
             let file = host.open(path)?;
-            file.read(buffer)?;
+            file.read_list(buffer)?;
             Ok(file)
         };
-        let [first, others @ ..] = paths;
-        let opened = others.into_iter().fold(open(first), |opened, path| opened.or_else(|_| open(path)));
+        let opened = others.iter().fold(open(first), |opened, path| opened.or_else(|_| open(path)));
         // A captured file cannot tell.
         self.kept = Some(opened?).filter(KeptFile::is_of_proc);
         self.trusted_for = TRUST;
@@ -68,17 +75,17 @@ mod tests {
     use super::{MountTable, TRUST};
     use crate::host::Host;
 
-    const PATHS: [&str; 3] = ["/none", "/proc/self/mounts", "/none"];
+    const OTHERS: [&str; 2] = ["/proc/self/mounts", "/none"];
 
     #[test]
     fn a_captured_table_is_read_at_every_reading() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("proc/self")).unwrap();
         let (host, mut table, mut buffer) = (Host::new(folder.path()), MountTable::default(), Vec::new());
-        assert!(table.read(&host, PATHS, &mut buffer).unwrap_err().is_missing());
+        assert!(table.read(&host, "/none", &OTHERS, &mut buffer).unwrap_err().is_missing());
         for text in ["one", "two"] {
             std::fs::write(folder.path().join("proc/self/mounts"), text).unwrap();
-            assert!(table.read(&host, PATHS, &mut buffer).unwrap());
+            assert!(table.read(&host, "/none", &OTHERS, &mut buffer).unwrap());
             assert_eq!(buffer, text.as_bytes());
         }
     }
@@ -88,12 +95,12 @@ mod tests {
     #[test]
     fn the_kernels_table_is_read_when_it_changed_and_now_and_then() {
         let (host, mut table, mut buffer) = (Host::new("/"), MountTable::default(), Vec::new());
-        assert!(table.read(&host, PATHS, &mut buffer).unwrap());
+        assert!(table.read(&host, "/none", &OTHERS, &mut buffer).unwrap());
         assert!(!buffer.is_empty());
-        while table.read(&host, PATHS, &mut buffer).unwrap() {}
+        while table.read(&host, "/none", &OTHERS, &mut buffer).unwrap() {}
         let mut reads = 0;
         for _ in 0..=TRUST {
-            reads += usize::from(table.read(&host, PATHS, &mut buffer).unwrap());
+            reads += usize::from(table.read(&host, "/none", &OTHERS, &mut buffer).unwrap());
         }
         assert!(reads >= 1);
     }

@@ -1,8 +1,10 @@
 //! What must hold of `host`.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use super::{Fill, Host, KeptFile};
@@ -119,4 +121,37 @@ fn the_name_below_another_root_is_not_that_of_the_readers_namespace() {
     assert_eq!(host.name().as_deref(), Some("ship-7"));
     write("etc/hostname", "\n");
     assert_eq!(host.name().as_deref(), Some("3f2a9c"));
+}
+
+/// As the line of an overlay with many layers is in a table of mounts. Here it is what a program has mapped, since a test
+/// mounts nothing: a library in a folder with a long path.
+#[test]
+fn a_list_with_long_entries_is_read_to_its_end() {
+    let host = Host::new("/");
+    let own = host.read("/proc/self/maps").unwrap();
+    let library = own.split_whitespace().find(|word| word.ends_with("/libc.so.6"));
+    // With another C library there is none.
+    let Some(library) = library else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let long = (0..12).fold(folder.path().to_owned(), |path, _| path.join("x".repeat(250)));
+    std::fs::create_dir_all(&long).unwrap();
+    std::fs::copy(library, long.join("libc.so.6")).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test starts a process")]
+    let mut child = std::process::Command::new("cat")
+        .env("LD_LIBRARY_PATH", &long)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What it gives back it has read: so all its libraries are there.
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let path = format!("/proc/{}/maps", child.id());
+    let mut buffer = Vec::new();
+    let found = host.open(&path).and_then(|file| file.read_list(&mut buffer).map(<[u8]>::to_vec));
+    let expected = host.read(&path).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(expected.contains(long.to_str().unwrap()));
+    assert_eq!(String::from_utf8(found.unwrap()).unwrap(), expected);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::place::{self, Layer, Place};
+use super::place::{self, Hosts, Layer, Place};
 use super::{FilesystemConfig, Shared, Usage, lock};
 use crate::clock::{Clock, SystemClock, thread_cpu_time};
 use crate::containers::identity::ContainerId;
@@ -65,6 +65,7 @@ pub(super) struct Walker {
     config: FilesystemConfig,
     data_root: String,
     host: Host,
+    hosts: Hosts,
     known: Shared,
     followed: HashMap<ContainerId, Followed>,
     /// When the next piece of work may begin.
@@ -76,9 +77,9 @@ pub(super) struct Walker {
 
 impl Walker {
     pub(super) fn new(config: FilesystemConfig, data_root: String, host: Host, known: Shared) -> Self {
-        let (followed, rested) = (HashMap::new(), Monotonic::default());
+        let (hosts, followed, rested) = (Hosts::default(), HashMap::new(), Monotonic::default());
         let spent = thread_cpu_time();
-        Self { config, data_root, host, known, followed, rested, spent, is_over: false }
+        Self { config, data_root, host, hosts, known, followed, rested, spent, is_over: false }
     }
 
     /// Walks until the other end of `orders` is dropped.
@@ -175,7 +176,11 @@ impl Walker {
         }
         let process = followed.named.as_ref().ok_or(Why::Nowhere)?.process.clone();
         let (host, data_root) = (self.host.clone(), self.data_root.clone());
-        let found = self.paced(id, orders, || place::find(&host, &data_root, id, &process))?;
+        // Lent, since the walker goes on taking orders until it has rested.
+        let mut hosts = std::mem::take(&mut self.hosts);
+        let found = self.paced(id, orders, || place::find(&host, &mut hosts, &data_root, id, &process));
+        self.hosts = hosts;
+        let found = found?;
         let mut found = found.ok_or(Why::Nowhere)?;
         if !self.config.volumes {
             found.volumes.clear();

@@ -2,7 +2,8 @@
 //!
 //! It listens to the engine's events first and asks for everything after that, so that nothing falls
 //! between the two; then each event makes it ask for that container again. Once a minute all is
-//! compared anew, which repairs what was missed. An engine that goes away is told of once, and
+//! compared anew, which repairs what was missed: by the list alone, which is one question, and each tenth time by
+//! asking for every container. An engine that goes away is told of once, and
 //! waited for with growing pauses; when it is back, everything is told anew.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,9 @@ pub use super::docker_client::DockerError;
 
 /// How often everything is compared anew.
 const REFRESH: Duration = Duration::from_secs(60);
+
+/// How often that is done by asking for every container: the engine takes 0.25 ms for each.
+const FULLY_EACH: usize = 10;
 
 /// The first pause after the engine went away; each further one is twice as long,
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -165,6 +169,17 @@ enum Answer {
     Unclear,
 }
 
+/// How closely it is looked what is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Every container is asked for and told of.
+    Anew,
+    /// Every container is asked for.
+    Full,
+    /// Those are asked for that are not listed as they were told of.
+    Listed,
+}
+
 /// One connection, from the first question to the first silence.
 struct Session<'c> {
     client: DockerClient<'c>,
@@ -183,7 +198,7 @@ impl<'c> Session<'c> {
         let engine = client.engine().await?;
         (told.updates)(Update::Engine(engine));
         let session = Self { client, labels: &config.labels, events };
-        session.compare(told, true).await?;
+        session.compare(told, Depth::Anew).await?;
         Ok(session)
     }
 
@@ -196,6 +211,8 @@ impl<'c> Session<'c> {
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         refresh.reset();
+        let depths = std::iter::repeat_n(Depth::Listed, FULLY_EACH - 1).chain([Depth::Full]);
+        let mut depths = depths.cycle();
         loop {
             tokio::select! {
                 events = self.events.next() => {
@@ -210,7 +227,7 @@ impl<'c> Session<'c> {
                 _ = refresh.tick() => {
                     let engine = self.client.engine().await?;
                     (told.updates)(Update::Engine(engine));
-                    self.compare(told, false).await?;
+                    self.compare(told, depths.next().unwrap_or(Depth::Full)).await?;
                 }
             }
         }
@@ -277,22 +294,26 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Compares what was told with what is: all anew, or only what differs.
-    async fn compare<F: Fn(Update)>(&self, told: &mut Told<F>, anew: bool) -> Result<(), DockerError> {
+    /// Compares what was told with what is, and tells what differs.
+    async fn compare<F: Fn(Update)>(&self, told: &mut Told<F>, depth: Depth) -> Result<(), DockerError> {
         let listed: BTreeMap<_, _> = self.client.list().await?.into_iter().collect();
         let all = told.alive.keys().chain(&told.others);
         let gone: Vec<_> = all.filter(|id| !listed.contains_key(id)).cloned().collect();
         for id in gone {
             told.answer(id, Answer::Gone);
         }
-        for (id, has_processes) in listed {
+        for (id, listed) in listed {
+            let before = told.alive.get(&id);
             // Who ended before anybody was told of him is not spoken of.
-            if !has_processes && !told.alive.contains_key(&id) {
+            if !listed.is_alive() && before.is_none() {
+                continue;
+            }
+            if depth == Depth::Listed && before.is_some_and(|before| listed.fits(before)) {
                 continue;
             }
             let answer = self.look(&id).await?;
             let same = matches!(&answer, Answer::Known(now) if told.alive.get(&id) == Some(now));
-            if anew || !same {
+            if depth == Depth::Anew || !same {
                 told.answer(id, answer);
             }
         }

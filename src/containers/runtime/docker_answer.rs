@@ -35,15 +35,29 @@ impl Info {
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Listed {
     id: Option<String>,
+    names: Option<Vec<String>>,
     state: Option<String>,
 }
 
 impl Listed {
-    /// The container and whether it has processes.
-    pub(super) fn into_known(self) -> Option<(ContainerId, bool)> {
-        let id = ContainerId::parse(&self.id?)?;
-        let state = State::parse(&self.state.unwrap_or_default());
-        Some((id, state.is_some_and(State::is_alive)))
+    /// Which container it is.
+    pub(super) fn id(&self) -> Option<ContainerId> {
+        ContainerId::parse(self.id.as_deref()?)
+    }
+
+    /// Whether the container has processes.
+    pub(super) fn is_alive(&self) -> bool {
+        self.state().is_some_and(State::is_alive)
+    }
+
+    /// Whether a container of which this is known is listed as that. The list does not tell how a health check does.
+    pub(super) fn fits(&self, known: &Metadata) -> bool {
+        let mut names = self.names.iter().flatten().map(|name| name.strip_prefix('/').unwrap_or(name));
+        known.health.is_none() && self.state() == Some(known.state) && names.any(|name| known.name == name)
+    }
+
+    fn state(&self) -> Option<State> {
+        State::parse(self.state.as_deref().unwrap_or_default())
     }
 }
 

@@ -133,10 +133,10 @@ impl<'c> DockerClient<'c> {
         Ok(self.json::<Info>("/info").await?.into_engine())
     }
 
-    /// All containers, and whether each has processes.
-    pub(super) async fn list(&self) -> Result<Vec<(ContainerId, bool)>, DockerError> {
+    /// All containers.
+    pub(super) async fn list(&self) -> Result<Vec<(ContainerId, Listed)>, DockerError> {
         let listed: Vec<Listed> = self.json("/containers/json?all=true").await?;
-        Ok(listed.into_iter().filter_map(Listed::into_known).collect())
+        Ok(listed.into_iter().filter_map(|listed| Some((listed.id()?, listed))).collect())
     }
 
     /// What is known of one container; none if there is none of that id.

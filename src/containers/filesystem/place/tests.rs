@@ -1,6 +1,6 @@
 //! Mounts of containers as runtimes make them, and of processes that are none yet.
 
-use super::{Layer, Place, Seen, find, layer, mounts, volumes};
+use super::{Hosts, Layer, Place, Seen, find, layer, mounts, volumes};
 use crate::containers::identity::ContainerId;
 use crate::host::Host;
 use crate::host::process::Process;
@@ -86,19 +86,25 @@ fn dockers_files_help_where_the_mounts_do_not() {
     write("proc/7/stat", "");
     let process = Process::open(&host, 7).unwrap();
     let mount_id = format!("d/image/overlay2/layerdb/mounts/{id}/mount-id");
-    assert_eq!(find(&host, "/d", &id, &process), None);
+    assert_eq!(find(&host, &mut Hosts::default(), "/d", &id, &process), None);
     for odd in ["", "../../etc", ".", "a/b"] {
         write(&mount_id, odd);
-        assert_eq!(find(&host, "/d", &id, &process), None, "{odd:?}");
+        assert_eq!(find(&host, &mut Hosts::default(), "/d", &id, &process), None, "{odd:?}");
     }
     write(&mount_id, "LAYER\n");
     let place = |path: &str| Place { layer: Layer::Folder(path.to_owned()), log: None, volumes: Vec::new() };
-    assert_eq!(find(&host, "/d", &id, &process), Some(place("/d/overlay2/LAYER/diff")));
+    assert_eq!(
+        find(&host, &mut Hosts::default(), "/d", &id, &process),
+        Some(place("/d/overlay2/LAYER/diff"))
+    );
     write("proc/7/mountinfo", "90 1 0:52 / / rw - aufs none rw,si=1a2b\n");
     write("sys/fs/aufs/si_1a2b/br0", "/d/aufs/diff/L=rw\n");
     write(&format!("d/containers/{id}/config.v2.json"), "{}");
     let log = Some(format!("/d/containers/{id}"));
-    assert_eq!(find(&host, "/d", &id, &process), Some(Place { log, ..place("/d/aufs/diff/L") }));
+    assert_eq!(
+        find(&host, &mut Hosts::default(), "/d", &id, &process),
+        Some(Place { log, ..place("/d/aufs/diff/L") })
+    );
 }
 
 /// In a user namespace a process mounts what it likes: a path that it made up is not walked.
@@ -122,7 +128,7 @@ fn an_upper_directory_that_a_container_made_up_is_not_believed() {
     let check = |upper: &str, is_walked: bool| {
         let text = format!("90 1 0:50 / / rw - overlay overlay rw,upperdir={upper},workdir=/w\n");
         std::fs::write(root.path().join("proc/7/mountinfo"), text).unwrap();
-        assert_eq!(find(&host, "/d", &id, &process).is_some(), is_walked, "{upper}");
+        assert_eq!(find(&host, &mut Hosts::default(), "/d", &id, &process).is_some(), is_walked, "{upper}");
     };
     link("user:[1]", "proc/self/ns/user");
     // Who may not look at the process knows nothing of it.

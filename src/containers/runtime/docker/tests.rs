@@ -1,6 +1,8 @@
 //! Engines that behave oddly, which the real one cannot be brought to: away, back, cut off, garbled.
 //! What the real one says is tested in `containers/tests/docker.rs`.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{DockerError, follow, list};
+use super::{Depth, DockerError, Session, Told, follow, list};
 use crate::containers::metadata::State;
 use crate::containers::{Config, ContainerId, Update};
 use crate::host::Host;
@@ -86,7 +88,9 @@ fn serve(
 fn answers(containers: &[(char, &str)]) -> Vec<(String, String)> {
     let listed: Vec<_> = containers
         .iter()
-        .map(|(digit, state)| format!(r#"{{"Id": "{}", "State": "{state}"}}"#, id(*digit)))
+        .map(|(digit, state)| {
+            format!(r#"{{"Id": "{}", "Names": ["/{digit}"], "State": "{state}"}}"#, id(*digit))
+        })
         .collect();
     let mut all = vec![
         ("/info".to_owned(), r#"{"Name": "vm", "ServerVersion": "28"}"#.to_owned()),
@@ -161,6 +165,46 @@ fn an_engine_that_goes_and_comes_is_followed() {
         drop(wants);
         task.await.unwrap();
         drop(engine);
+    });
+}
+
+#[test]
+fn who_is_listed_as_he_was_told_of_is_asked_for_now_and_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, host) = (config(), Host::new(folder.path()));
+    let heard = RefCell::new(Vec::new());
+    let updates = |update| heard.borrow_mut().push(said(&update));
+    let mut told = Told { updates, alive: BTreeMap::new(), others: BTreeSet::new() };
+    let inspected = |digit| format!("/containers/{}/json", id(digit));
+    let first = Engine::start(folder.path(), &answers(&['a', 'b', 'c', 'd'].map(|digit| (digit, "running"))));
+    block_on(async {
+        let session = Session::begin(&config, &host, &mut told).await.unwrap();
+        heard.borrow_mut().clear();
+        session.compare(&mut told, Depth::Listed).await.unwrap();
+        assert!(heard.borrow().is_empty());
+        // One was started again, one has another state, one another name, one a health check; nobody said so.
+        let mut then = answers(&[('a', "running"), ('b', "paused"), ('c', "running"), ('d', "running")]);
+        replace(
+            &mut then,
+            &inspected('a'),
+            r#"{"Name": "/a", "RestartCount": 1, "State": {"Status": "running"}}"#,
+        );
+        replace(&mut then, &inspected('c'), r#"{"Name": "/see", "State": {"Status": "running"}}"#);
+        let health = r#"{"Name": "/d", "State": {"Status": "running", "Health": {"Status": "starting"}}}"#;
+        replace(&mut then, &inspected('d'), health);
+        let list = then[1].1.replace("/c", "/see");
+        replace(&mut then, "/containers/json?all=true", list);
+        let second = Engine::start(folder.path(), &then);
+        session.compare(&mut told, Depth::Listed).await.unwrap();
+        assert_eq!(heard.take(), ["b paused", "see running"]);
+        session.compare(&mut told, Depth::Full).await.unwrap();
+        assert_eq!(heard.take(), ["a running", "d running"]);
+        // The list does not tell how a health check does.
+        replace(&mut then, &inspected('d'), health.replace("starting", "healthy"));
+        let third = Engine::start(folder.path(), &then);
+        session.compare(&mut told, Depth::Listed).await.unwrap();
+        assert_eq!(heard.take(), ["d running"]);
+        drop((first, second, third));
     });
 }
 

@@ -115,9 +115,27 @@ fn a_list_says_who_has_processes() {
     for (state, expected) in [("running", true), ("paused", true), ("exited", false), ("odd", false)] {
         let json = format!(r#"{{"Id": "{ID}", "State": "{state}", "Names": ["/x"]}}"#);
         let listed: Listed = serde_json::from_str(&json).unwrap();
-        assert_eq!(listed.into_known(), Some((ContainerId::parse(ID).unwrap(), expected)), "{state}");
+        assert_eq!((listed.id(), listed.is_alive()), (ContainerId::parse(ID), expected), "{state}");
     }
-    assert_eq!(Listed::default().into_known(), None);
+    assert_eq!(Listed::default().id(), None);
+}
+
+#[test]
+fn a_list_fits_what_is_known_or_not() {
+    let check = |listed: &str, known: &str, expected| {
+        let listed: Listed = serde_json::from_str(listed).unwrap();
+        assert_eq!(listed.fits(&metadata(known)), expected, "{known}");
+    };
+    let listed = r#"{"Names": ["/other/alias", "/x"], "State": "running"}"#;
+    check(listed, r#"{"Name": "/x", "State": {"Status": "running"}}"#, true);
+    check(listed, r#"{"Name": "/x", "State": {"Status": "paused"}}"#, false);
+    check(listed, r#"{"Name": "/y", "State": {"Status": "running"}}"#, false);
+    check(
+        listed,
+        r#"{"Name": "/x", "State": {"Status": "running", "Health": {"Status": "healthy"}}}"#,
+        false,
+    );
+    check("{}", r#"{"Name": "/x", "State": {"Status": "running"}}"#, false);
 }
 
 #[test]

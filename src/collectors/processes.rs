@@ -5,8 +5,9 @@
 //! those read longest ago. The others count with the state in which they were last seen. Which
 //! processes there are is always exact; one not read yet counts as `unknown`.
 //!
-//! They are listed again when one came or went, which `/proc/loadavg` tells: it has the number given last, and how
-//! many threads there are. On a quiet machine listing them all would cost as much as reading the hundred.
+//! Listing them costs more than reading the hundred, so it is done seldom. The kernel tells how many there are (in the
+//! number of links of `/proc`) and which number was given last (in `/proc/loadavg`), and whether a number is taken: so
+//! those are known that came and that went since, and where their count is the kernel's they are all of them.
 //!
 //! The files stay open, since opening one costs twice what reading it does: of the lowest numbers, which live
 //! longest, and only of so many as take a few megabytes of the kernel's memory.
@@ -28,6 +29,9 @@ const MOST_KEPT: usize = 512;
 /// They are listed again after so many readings at the latest.
 const LIST_EVERY: u64 = 16;
 
+/// Of so many new numbers each is looked at; with more of them the processes are listed.
+const MOST_NEW: u32 = 256;
+
 /// Reads processes.
 pub(super) struct Processes {
     max_reads: usize,
@@ -36,6 +40,8 @@ pub(super) struct Processes {
     known: Vec<Known>,
     reading: u64,
     load: SteadyFile,
+    /// Whether the kernel shows us all processes there are; none: not asked yet.
+    sees_all: Option<bool>,
     listed: Option<Listed>,
 }
 
@@ -44,25 +50,24 @@ pub(super) struct Processes {
 struct Listed {
     /// In this reading.
     reading: u64,
-    /// What changes whenever one comes or goes.
-    marks: Marks,
+    /// So many more the kernel counts: other folders of `/proc`.
+    others: u64,
+    /// The number given last before they were listed, or looked at again.
+    last_pid: u32,
 }
 
-/// The number given last, and how many threads there are. A new process takes a number, and one that went takes its
-/// threads away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the kernel says of all of them.
+#[derive(Debug, Clone, Copy)]
 struct Marks {
-    last_pid: u64,
-    threads: u64,
+    /// How many there are, and a fixed number more.
+    count: u64,
+    /// The number given last, to a process or to a thread.
+    last_pid: u32,
 }
 
-impl Marks {
-    /// From `/proc/loadavg`: `0.02 0.05 0.01 1/123 4567`.
-    fn parse(text: &[u8]) -> Option<Self> {
-        let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace().skip(3);
-        let (_, threads) = words.next()?.split_once('/')?;
-        Some(Self { threads: threads.parse().ok()?, last_pid: words.next()?.parse().ok()? })
-    }
+/// From `/proc/loadavg`: `0.02 0.05 0.01 1/123 4567`.
+fn last_pid(loadavg: &[u8]) -> Option<u32> {
+    std::str::from_utf8(loadavg).ok()?.split_ascii_whitespace().nth(4)?.parse().ok()
 }
 
 /// A process as it was last seen.
@@ -101,24 +106,58 @@ impl Processes {
         let max_reads = section.number("max_reads", MAX_READS, 1..=1_000_000);
         let max_reads = usize::try_from(max_reads).unwrap_or(usize::MAX);
         let load = SteadyFile::new("/proc/loadavg".to_owned(), Rank::Spare);
-        Self { max_reads, buffer: Vec::new(), known: Vec::new(), reading: 0, load, listed: None }
+        let (buffer, known) = (Vec::new(), Vec::new());
+        Self { max_reads, buffer, known, reading: 0, load, sees_all: None, listed: None }
     }
 
-    /// Lists them, unless it is certain that they are the same.
+    /// Makes sure that those known are those there are.
     fn list(&mut self, host: &Host) -> Result<(), HostError> {
-        // The file counts the numbers of its reader's namespace: only on our own machine are those the listed ones.
-        // It is read before the folder, so that what changes meanwhile is seen the next time.
-        let is_told =
-            host.is_ours() && self.load.read(host, &mut self.buffer).is_ok() && self.load.is_of_proc();
-        let marks = is_told.then(|| Marks::parse(&self.buffer)).flatten();
-        let is_same = |listed: &Listed| {
-            Some(listed.marks) == marks && self.reading.saturating_sub(listed.reading) < LIST_EVERY
-        };
-        if !self.listed.as_ref().is_some_and(is_same) {
-            self.take_list(process::pids(host)?);
-            self.listed = marks.map(|marks| Listed { reading: self.reading, marks });
+        // Before the folder, so that what changes meanwhile is seen the next time.
+        let marks = self.marks(host);
+        if let (Some(listed), Some(marks)) = (self.listed, marks)
+            && self.reading.saturating_sub(listed.reading) < LIST_EVERY
+            && self.follow(host, listed, marks)
+        {
+            self.listed = Some(Listed { last_pid: marks.last_pid, ..listed });
+            return Ok(());
         }
+        self.take_list(process::pids(host)?);
+        self.listed = marks.map(|Marks { count, last_pid }| {
+            let others = count.saturating_sub(self.known.len() as u64);
+            Listed { reading: self.reading, others, last_pid }
+        });
         Ok(())
+    }
+
+    /// Takes in who came and who went; false if those known are not all of them then.
+    fn follow(&mut self, host: &Host, listed: Listed, marks: Marks) -> bool {
+        let Some(new @ 0..=MOST_NEW) = marks.last_pid.checked_sub(listed.last_pid) else {
+            return false;
+        };
+        let is_count = |known: &[Known]| known.len() as u64 + listed.others == marks.count;
+        let came: Vec<_> =
+            (0..new).map(|at| marks.last_pid - at).filter(|pid| process::is_process(host, *pid)).collect();
+        if !came.is_empty() || !is_count(&self.known) {
+            self.known.retain(|known| process::exists(known.pid));
+            self.known.extend(came.into_iter().map(Known::new));
+            self.known.sort_unstable_by_key(|known| known.pid);
+            self.known.dedup_by_key(|known| known.pid);
+        }
+        is_count(&self.known)
+    }
+
+    /// None where they say nothing of the processes that are listed: the kernel counts all of the machine, gives
+    /// the last number of its reader's namespace, and a program may show a file of its own in the place of
+    /// `/proc/loadavg` (lxcfs).
+    fn marks(&mut self, host: &Host) -> Option<Marks> {
+        let sees_all = *self.sees_all.get_or_insert_with(|| process::sees_all(host));
+        if !sees_all {
+            return None;
+        }
+        let count = process::count(host)?;
+        self.load.read(host, &mut self.buffer).ok()?;
+        let last_pid = last_pid(&self.buffer).filter(|_| self.load.is_of_proc())?;
+        Some(Marks { count, last_pid })
     }
 
     /// Keeps what is known of those that are listed, which stand by number as those known do.
@@ -230,46 +269,106 @@ fn fields<'a>(processes: impl Iterator<Item = &'a Known>) -> Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Marks, Processes};
-    use crate::host::{Host, Rank, SteadyFile};
+    use std::process::{Child, Command};
+
+    use super::{Known, Listed, MOST_NEW, Marks, Processes, last_pid};
+    use crate::host::{Host, Rank, SteadyFile, process};
 
     fn processes(known: &[(u32, u64)]) -> Processes {
         let known = known.iter().map(|(pid, read_in)| Known { read_in: *read_in, ..Known::new(*pid) });
         let load = SteadyFile::new("/proc/loadavg".to_owned(), Rank::Spare);
         let (buffer, known) = (Vec::new(), known.collect());
-        Processes { max_reads: 2, buffer, known, reading: 9, load, listed: None }
+        Processes { max_reads: 2, buffer, known, reading: 9, load, sees_all: None, listed: None }
     }
 
     #[test]
-    fn what_comes_and_goes_shows_in_the_marks() {
-        let check = |text: &str, expected: Option<(u64, u64)>| {
-            let marks = Marks::parse(text.as_bytes()).map(|marks| (marks.threads, marks.last_pid));
-            assert_eq!(marks, expected, "{text:?}");
-        };
-        check("0.20 0.18 0.12 1/80 11206\n", Some((80, 11206)));
+    fn the_number_given_last_is_the_fifth_word() {
+        let check = |text: &str, expected| assert_eq!(last_pid(text.as_bytes()), expected, "{text:?}");
+        check("0.20 0.18 0.12 1/80 11206\n", Some(11206));
         check("0.20 0.18 0.12 1/80", None);
-        check("0.20 0.18 0.12 80 11206", None);
+        check("0.20 0.18 0.12 1/80 many", None);
         check("", None);
     }
 
-    #[test]
+    /// A process that sleeps.
     #[expect(clippy::disallowed_methods, reason = "a test starts a process")]
-    fn a_process_that_comes_or_goes_is_listed_at_once() {
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    fn end(mut sleeper: Child) -> u32 {
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        sleeper.id()
+    }
+
+    fn is_known(processes: &Processes, pid: u32) -> bool {
+        processes.known.iter().any(|known| known.pid == pid)
+    }
+
+    #[test]
+    fn a_process_that_comes_or_goes_is_known_at_once() {
         let mut processes = processes(&[]);
         let host = Host::new("/");
         let mut is_listed = |pid: u32| {
             processes.reading += 1;
             processes.list(&host).unwrap();
-            processes.known.iter().any(|known| known.pid == pid)
+            assert!(processes.known.is_sorted_by_key(|known| known.pid));
+            is_known(&processes, pid)
         };
         for _ in 0..20 {
-            let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-            assert!(is_listed(sleeper.id()));
+            let first = sleeper();
+            assert!(is_listed(first.id()));
             assert!(is_listed(std::process::id()));
-            sleeper.kill().unwrap();
-            sleeper.wait().unwrap();
-            assert!(!is_listed(sleeper.id()));
+            // Between two readings one goes and another comes.
+            let (gone, second) = (end(first), sleeper());
+            assert!(!is_listed(gone));
+            assert!(is_listed(second.id()));
+            let gone = end(second);
+            assert!(!is_listed(gone));
         }
+    }
+
+    #[test]
+    fn who_came_and_who_went_is_told_by_numbers_and_their_count() {
+        let host = Host::new("/");
+        let check = |known: &[u32], marks: (u64, u32), is_all: bool, expected: &[u32]| {
+            let known: Vec<_> = known.iter().map(|pid| (*pid, 1)).collect();
+            let mut processes = processes(&known);
+            let (count, last_pid) = marks;
+            let listed = Listed { reading: 1, others: 9, last_pid: std::process::id() - 1 };
+            assert_eq!(processes.follow(&host, listed, Marks { count, last_pid }), is_all, "{marks:?}");
+            let found: Vec<_> = processes.known.iter().map(|known| known.pid).collect();
+            assert_eq!(found, expected, "{marks:?}");
+        };
+        let own = std::process::id();
+        let gone = end(sleeper());
+        check(&[1, gone], (11, own - 1), true, &[1, gone]);
+        check(&[1, gone], (10, own - 1), true, &[1]);
+        check(&[1, gone], (11, own), true, &[1, own]);
+        check(&[1], (11, own), true, &[1, own]);
+        // One is missing, or is one too many.
+        check(&[1], (11, own - 1), false, &[1]);
+        check(&[1], (10, own), false, &[1, own]);
+        // The numbers began anew, or are too many to be looked at.
+        check(&[1], (10, own - 2), false, &[1]);
+        check(&[1], (10, own + MOST_NEW), false, &[1]);
+    }
+
+    #[test]
+    fn a_thread_is_no_process() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(rustix::thread::gettid()).unwrap();
+            ended.recv().unwrap();
+        });
+        let thread_id = u32::try_from(told.recv().unwrap().as_raw_nonzero().get()).unwrap();
+        let host = Host::new("/");
+        assert!(process::exists(thread_id) && !process::is_process(&host, thread_id));
+        assert!(process::is_process(&host, std::process::id()));
+        end.send(()).unwrap();
+        thread.join().unwrap();
     }
 
     #[test]

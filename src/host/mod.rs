@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, RawDir, StatVfs};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, StatVfs, StatxFlags};
 
 /// No file that dunlin reads whole is larger; what is, is an error and not a memory problem.
 const LARGEST_FILE: usize = 16 << 20;
@@ -269,6 +269,16 @@ impl Host {
         let full = self.path(path);
         let status = self.open_flags(&full, OFlags::PATH).and_then(|file| Ok(rustix::fs::fstat(file)?));
         status.map(|status| (status.st_dev, status.st_ino)).map_err(|source| HostError { path: full, source })
+    }
+
+    /// How many links a file has; of a directory two more than it has directories, as a rule.
+    pub fn links(&self, path: impl AsRef<Path>) -> Result<u64, HostError> {
+        let full = self.path(path);
+        let links = self.open_flags(&full, OFlags::PATH).and_then(|file| {
+            // What `fstat` tells has another type on each architecture.
+            Ok(rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::NLINK)?.stx_nlink)
+        });
+        links.map(u64::from).map_err(|source| HostError { path: full, source })
     }
 
     /// Whether there is such a file or directory.

@@ -11,6 +11,9 @@ pub use parse::{Io, Stat, Status, stat};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
+
 use super::directory::Directory;
 use super::{Host, HostError, text};
 
@@ -32,6 +35,35 @@ pub fn pids(host: &Host) -> Result<Vec<u32>, HostError> {
     host.each_name("/proc", |name| pids.extend(name.parse::<u32>()))?;
     pids.sort_unstable();
     Ok(pids)
+}
+
+/// Whether the kernel shows all processes of the machine in our `/proc`: we are in its first namespace of processes,
+/// whose number is fixed.
+pub fn sees_all(host: &Host) -> bool {
+    host.is_ours() && host.link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() == "pid:[4026531836]")
+}
+
+/// How many processes the machine has, and a fixed number more: each is a folder of `/proc`, and the kernel counts them
+/// without looking at any.
+pub fn count(host: &Host) -> Option<u64> {
+    host.links("/proc").ok()
+}
+
+/// Whether a process or a thread has this number, ended but not yet waited for included. A fraction of what looking into
+/// `/proc` costs.
+pub fn exists(pid: u32) -> bool {
+    number(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Whether this is the number of a process that `/proc` shows.
+pub fn is_process(host: &Host, pid: u32) -> bool {
+    // Of a thread there is a folder too, though none that is listed; it cannot be held.
+    let is_leader = || number(pid).is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok());
+    exists(pid) && is_leader() && host.has(format!("/proc/{pid}"))
+}
+
+fn number(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// The names of users by their numbers.

@@ -27,7 +27,7 @@ use dunlin::containers::cgroup::{CgroupReader, Hierarchy, Occasion};
 use dunlin::containers::group::{Group, Groups};
 use dunlin::containers::identity::{ContainerId, Runtime};
 use dunlin::containers::metadata::{Engine, Limits, Metadata, NetworkMode, Owner, State};
-use dunlin::containers::reading::Reading;
+use dunlin::containers::reading::Cpu;
 use dunlin::containers::rows::{Identity, SystemCpu, add_rows};
 use dunlin::host::Host;
 use dunlin::metric::{Rows, Tags, UnixNanos};
@@ -76,7 +76,7 @@ struct Subject {
     asked: Vec<CgroupReader>,
     pid: Option<u32>,
     identity: Identity,
-    before: Reading,
+    before: Option<Cpu>,
 }
 
 impl Subject {
@@ -84,7 +84,7 @@ impl Subject {
         let held = held_files()?;
         let mut reader = CgroupReader::new(hierarchy, path, Groups::default());
         let pid = reader.first_pid(host);
-        let before = reader.read(host, pid, &Occasion::default())?;
+        let before = reader.read(host, pid, &Occasion::default())?.cpu;
         let mut files = Vec::new();
         for (descriptor, target) in held_files()? {
             if !held.iter().any(|(own, _)| *own == descriptor) {
@@ -198,7 +198,7 @@ fn ways(host: &Host) -> Outcome<Vec<Way<'_, Vec<Subject>>>> {
                 let mut rows = Rows::new(UnixNanos(1), base());
                 for subject in subjects.iter_mut() {
                     let reading = subject.reader.read(host, subject.pid, &Occasion::default())?;
-                    let before = Some((&subject.before, &system));
+                    let before = subject.before.as_ref().map(|cpu| (cpu, &system));
                     add_rows(&subject.identity, &reading, &system, before, true, &mut rows);
                 }
                 Ok(rows.len())

@@ -139,7 +139,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{AgentCounts, CollectorCounts, RequestCounts, add_rows};
-    use crate::metric::{Rows, Tags, UnixNanos, Value, catalogue};
+    use crate::metric::{Rows, Tags, Text, UnixNanos, Value, catalogue};
     use crate::spool::{Figures, SinkFigures};
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(names, ["dunlin_agent", "dunlin_collector", "dunlin_spool", "dunlin_sink", "dunlin_sink"]);
         let (a, b) = (&samples[3], &samples[4]);
         assert_eq!(a.fields.get("last_error"), None);
-        assert_eq!(b.fields.get("last_error"), Some(&Value::Text("refused".into())));
+        assert_eq!(b.fields.get("last_error"), Some(&Value::from(Text::of("refused"))));
         assert_eq!(b.fields.get("requests"), Some(&Value::U64(2)));
         assert_eq!(b.fields.get("requests_failed"), Some(&Value::U64(1)));
         assert_eq!(samples[0].fields.get("readings_failed"), Some(&Value::U64(2)));

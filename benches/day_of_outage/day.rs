@@ -157,7 +157,7 @@ impl Motion {
             Type::U64 => Value::U64(number.parse().unwrap()),
             Type::F64 => Value::F64(Finite::try_new(number.parse().unwrap()).unwrap()),
             Type::Bool => Value::Bool(captured == "true"),
-            Type::Text => Value::Text(Text::from(captured.trim_matches('"').to_owned())),
+            Type::Text => Text::from(captured.trim_matches('"').to_owned()).into(),
         };
         let larger = 10_u64.pow(random.u32(0..4)) * random.u64(1..10);
         match (still, field.kind) {

@@ -55,7 +55,7 @@ pub(crate) fn make(path: &Path) {
 
 fn sample(row: usize, time: UnixNanos, pool: &str, random: &mut Rng) -> Sample {
     let first = random.usize(..pool.len() - LETTERS);
-    let letters = Value::Text(Text::from(pool[first..first + LETTERS].to_owned()));
+    let letters = Value::from(Text::from(pool[first..first + LETTERS].to_owned()));
     Sample {
         measurement: Text::of("noise"),
         tags: Tags::new([("row".into(), Text::from(row.to_string()))]),

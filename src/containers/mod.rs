@@ -85,7 +85,8 @@ pub struct Containers {
     host: Host,
     hierarchy: Option<Arc<Hierarchy>>,
     discovery: Option<Discovery>,
-    targets: BTreeMap<ContainerId, Target>,
+    /// Boxed: a node of the map has room for eleven, and is mostly half full.
+    targets: BTreeMap<ContainerId, Box<Target>>,
     /// Gone a moment ago: their last readings may still have to be named, their end to be told.
     departed: Vec<Target>,
     /// What happened to them, and what the runtime said, also of those whose cgroup was not seen yet.
@@ -177,12 +178,16 @@ impl Containers {
     pub fn unnamed(&mut self) -> impl Iterator<Item = Want> {
         let gone = self.departed.iter_mut().filter(|target| target.holds());
         let now = self.now;
-        self.targets.values_mut().chain(gone).filter_map(move |target| target.seek(now))
+        self.targets
+            .values_mut()
+            .map(|target| &mut **target)
+            .chain(gone)
+            .filter_map(move |target| target.seek(now))
     }
 
     /// What to ask a runtime for, to name a container that is there.
     pub fn want(&self, id: &ContainerId) -> Option<Want> {
-        self.targets.get(id).map(Target::want)
+        self.targets.get(id).map(|target| target.want())
     }
 
     /// What a container that is there may use.
@@ -203,14 +208,14 @@ impl Containers {
                 self.runtime_is_away = false;
                 if self.engine != engine {
                     self.engine = engine;
-                    self.targets.values_mut().for_each(Target::forget_tags);
+                    self.targets.values_mut().for_each(|target| target.forget_tags());
                 }
             }
             Update::Happened(id, action, at) => self.chronicle.happened(&id, action, at),
             Update::Gone(id) => self.chronicle.forgotten(&id),
             Update::Unavailable => {
                 if !std::mem::replace(&mut self.runtime_is_away, true) {
-                    self.targets.values_mut().for_each(Target::seek_anew);
+                    self.targets.values_mut().for_each(|target| target.seek_anew());
                 }
             }
         }
@@ -224,7 +229,7 @@ impl Containers {
     /// Forgets what was read of a container before it was started (its cgroup is there first, without
     /// limits, processes and network). Tells whether there was something: then it is to be read again.
     pub fn forget_first(&mut self, id: &ContainerId) -> bool {
-        self.targets.get_mut(id).is_some_and(Target::forget_first)
+        self.targets.get_mut(id).is_some_and(|target| target.forget_first())
     }
 
     /// Those that something happened to which their counters will tell more of: they are to be read now.
@@ -259,7 +264,7 @@ impl Containers {
             self.oom_kills = rows::oom_kills(&self.host);
         }
         self.networks = Networks::default();
-        if self.targets.values().any(Target::is_nameless) {
+        if self.targets.values().any(|target| target.is_nameless()) {
             self.networks = Networks::new(&self.host);
             for target in self.targets.values_mut() {
                 target.note_network(&self.host, at, &mut self.networks);
@@ -319,7 +324,8 @@ impl Containers {
         let now = Moment { wall: rows.time(), monotonic: self.now };
         let (targets, departed) = (&self.targets, &self.departed);
         let named = |id: &ContainerId| {
-            let target = targets.get(id).or_else(|| departed.iter().find(|target| target.id() == id));
+            let gone = || departed.iter().find(|target| target.id() == id);
+            let target = targets.get(id).map(|target| &**target).or_else(gone);
             target?.metadata().cloned()
         };
         for event in self.chronicle.settle(now, self.runtime_is_away, named) {
@@ -340,7 +346,7 @@ impl Containers {
     fn learn(&mut self, id: &ContainerId, metadata: &Arc<Metadata>) {
         let before = self.chronicle.known(id).cloned();
         self.chronicle.told(id, metadata, self.now);
-        let target = self.targets.get_mut(id);
+        let target = self.targets.get_mut(id).map(|target| &mut **target);
         let is_new_run = before.as_ref().is_none_or(|before| before.started_at != metadata.started_at);
         if target.is_none() && metadata.state.is_alive() && is_new_run {
             // The runtime started it and no cgroup of it was seen: inotify is late, or lost it.

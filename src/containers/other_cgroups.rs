@@ -18,7 +18,7 @@ use super::cgroup::{CgroupReader, Hierarchy, Occasion};
 use super::config::Config;
 use super::discovery::Watch;
 use super::identity::identify;
-use super::reading::{Activity, Reading};
+use super::reading::{Activity, Cpu};
 use super::rows::{Identity, SystemCpu, add_rows, oom_kills};
 use super::runtime::containerd;
 use crate::host::{Host, Network};
@@ -34,7 +34,7 @@ const NETWORK_PATIENCE: u8 = 7;
 struct Other {
     reader: CgroupReader,
     identity: Identity,
-    before: Option<(Reading, SystemCpu)>,
+    before: Option<(Cpu, SystemCpu)>,
     /// A process of it with a network of its own.
     pid: Option<u32>,
     /// So many readings until that is looked for again.
@@ -54,7 +54,7 @@ pub struct OtherCgroups {
     system: SystemCpu,
     oom_kills: Option<u64>,
     /// What was read last with the settings before.
-    estate: BTreeMap<String, (Reading, SystemCpu)>,
+    estate: BTreeMap<String, (Cpu, SystemCpu)>,
     was_looked: bool,
     were_too_many: bool,
 }
@@ -152,10 +152,10 @@ impl OtherCgroups {
                 return None;
             }
         };
-        let before = other.before.as_ref().map(|(reading, system)| (reading, system));
+        let before = other.before.as_ref().map(|(cpu, system)| (cpu, system));
         add_rows(&other.identity, &reading, &self.system, before, other.pid.is_some(), rows);
         let activity = reading.activity();
-        other.before = Some((reading, self.system));
+        other.before = reading.cpu.map(|cpu| (cpu, self.system));
         Some(activity)
     }
 

@@ -22,17 +22,16 @@ use super::reading::{BlockDevice, Cpu, Memory, MemoryEvents, Operations, Reading
 use crate::host::counter;
 use crate::metric::{Fields, Rows, UnixNanos};
 
-/// Adds the rows of a reading. `before` is the reading that this one follows.
+/// Adds the rows of a reading. `before` is of the reading that this one follows.
 pub fn add_rows(
     identity: &Identity,
     now: &Reading,
     system: &SystemCpu,
-    before: Option<(&Reading, &SystemCpu)>,
+    before: Option<(&Cpu, &SystemCpu)>,
     report_network: bool,
     rows: &mut Rows,
 ) {
     if let Some(cpu) = &now.cpu {
-        let before = before.and_then(|(reading, system)| Some((reading.cpu.as_ref()?, system)));
         add_cpu(identity, cpu, system, before, rows);
     }
     if let Some(memory) = &now.memory {

@@ -11,7 +11,7 @@ use super::{Change, ContainerId, Containers, Runtime, filesystem};
 /// What those of other settings knew.
 pub(super) struct Estate {
     /// Of those who were there.
-    targets: BTreeMap<ContainerId, Target>,
+    targets: BTreeMap<ContainerId, Box<Target>>,
     /// Whose containers were looked for.
     runtimes: Vec<Runtime>,
     /// Whether names look as they did.
@@ -50,7 +50,7 @@ impl Containers {
             if self.config.wants(target.runtime()) {
                 self.chronicle.went(target.id(), self.now);
             }
-            self.let_go(target)
+            self.let_go(*target)
         });
         gone.collect()
     }
@@ -69,7 +69,7 @@ impl Containers {
                 if let Some(before) = before {
                     let names_hold = self.estate.as_ref().is_some_and(|estate| estate.names_hold);
                     let target = before.with_files(cgroup(false)?, names_hold, self.now);
-                    self.targets.insert(id, target);
+                    self.targets.insert(id, Box::new(target));
                     self.start_walker();
                     return None;
                 }
@@ -85,14 +85,14 @@ impl Containers {
                 if let Some(metadata) = self.chronicle.known(&id).filter(|known| known.runtime.is_asked()) {
                     target.learn(metadata.clone());
                 }
-                self.targets.insert(id.clone(), target);
+                self.targets.insert(id.clone(), Box::new(target));
                 self.start_walker();
                 Some(Change::Appeared(id))
             }
             Found::Went(id) => {
                 let target = self.targets.remove(&id)?;
                 self.chronicle.went(&id, self.now);
-                Some(self.let_go(target))
+                Some(self.let_go(*target))
             }
         }
     }

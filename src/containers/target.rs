@@ -20,7 +20,7 @@ use super::group::Groups;
 use super::identity::{ContainerId, Runtime};
 use super::metadata::{Engine, Metadata, State};
 use super::processes::{self, Figures};
-use super::reading::{Activity, Reading};
+use super::reading::{Activity, Cpu, Reading};
 use super::rows::{self, Identity, SystemCpu};
 use super::runtime::Want;
 use super::spec::{self, Spec};
@@ -104,7 +104,8 @@ pub(super) struct Target {
     seen: Option<Seen>,
     identity: Option<Identity>,
     held: VecDeque<Held>,
-    before: Option<Held>,
+    /// Of the newest reading that rows were made of.
+    before: Option<(Cpu, Arc<SystemCpu>)>,
     spec: spec::Told,
     /// When Docker's files were read for it last.
     filed: Option<Monotonic>,
@@ -306,7 +307,7 @@ impl Target {
                 let known = Metadata { state, ..known };
                 Identity::new(&base, &known, around.engine, self.runtime, &self.id)
             });
-            let before = self.before.as_ref().map(|before| (&before.reading, &*before.system));
+            let before = self.before.as_ref().map(|(cpu, system)| (cpu, &**system));
             let has_network = own_network.unwrap_or(held.has_network);
             let figures = held.processes.take();
             rows.of_moment(held.time, |rows| {
@@ -318,7 +319,7 @@ impl Target {
                     rows::add_state_rows(identity, metadata, held.time, rows);
                 }
             });
-            self.before = Some(held);
+            self.before = held.reading.cpu.map(|cpu| (cpu, held.system));
         }
     }
 

@@ -31,7 +31,7 @@ pub fn read(row: &serde_json::Value) -> Option<Sample> {
     let field = |(key, value): (&String, &serde_json::Value)| {
         let value = match value {
             serde_json::Value::Bool(truth) => Value::Bool(*truth),
-            serde_json::Value::String(text) => Value::Text(text.clone().into()),
+            serde_json::Value::String(text) => Text::from(text.clone()).into(),
             serde_json::Value::Number(number) => {
                 let whole = number.as_u64().map(Value::U64).or_else(|| number.as_i64().map(Value::I64));
                 whole.or_else(|| Finite::try_new(number.as_f64()?).map(Value::F64))?

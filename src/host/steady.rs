@@ -4,6 +4,7 @@
 //! file of a cgroup, 3 against 9 for the `stat` of a process). The price is a descriptor and some 5 kB of kernel
 //! memory per file, so the number of kept files is bounded: what is over the bound is opened, read and closed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,7 +86,9 @@ pub enum Rank {
 /// One path that is read again and again.
 #[derive(Debug)]
 pub struct SteadyFile {
-    path: String,
+    /// Its folder, of which all files of a cgroup need one copy only, and its name in there; or the whole, and no name.
+    folder: Arc<str>,
+    name: &'static str,
     rank: Rank,
     /// Only what procfs has is kept: what a program writes (lxcfs, a copy of a host) may be another file next time.
     procs_only: bool,
@@ -95,7 +98,12 @@ pub struct SteadyFile {
 impl SteadyFile {
     /// The file at that path of the host; it is opened when it is first read.
     pub fn new(path: String, rank: Rank) -> Self {
-        Self { path, rank, procs_only: false, kept: None }
+        Self::below(path.into(), "", rank)
+    }
+
+    /// The same for a file in that folder.
+    pub fn below(folder: Arc<str>, name: &'static str, rank: Rank) -> Self {
+        Self { folder, name, rank, procs_only: false, kept: None }
     }
 
     fn procs(path: String) -> Self {
@@ -114,13 +122,17 @@ impl SteadyFile {
             }
             // What it was is gone: a process, a cgroup, a module. There may be a new one of its name.
         }
+        let path = match self.name {
+            "" => Cow::Borrowed(&*self.folder),
+            name => Cow::Owned(format!("{}/{name}", self.folder)),
+        };
         let read = match BUDGET.take(self.rank) {
-            Some(slot) => host.open(&self.path).and_then(|file| {
+            Some(slot) => host.open(&*path).and_then(|file| {
                 file.read(buffer)?;
                 self.kept = (!self.procs_only || file.is_of_proc()).then(|| (file.nameless(), slot));
                 Ok(())
             }),
-            None => host.read_into(&self.path, buffer),
+            None => host.read_into(&*path, buffer),
         };
         if read.as_ref().is_err_and(is_out_of_files) {
             BUDGET.shrink();

@@ -17,7 +17,8 @@ pub struct Text(Inner);
 #[derive(Clone)]
 enum Inner {
     Static(&'static str),
-    Shared(Arc<str>),
+    /// A pointer to what points at the letters: with its length in here, every text would take half as much again.
+    Shared(Arc<Box<str>>),
 }
 
 impl Text {
@@ -56,13 +57,7 @@ impl From<&'static str> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Inner::Shared(text.into()))
-    }
-}
-
-impl From<Arc<str>> for Text {
-    fn from(text: Arc<str>) -> Self {
-        Self(Inner::Shared(text))
+        Self(Inner::Shared(Arc::new(text.into())))
     }
 }
 

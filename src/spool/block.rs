@@ -94,7 +94,7 @@ struct Inside {
 /// What rows refer to.
 #[derive(Clone, Default)]
 struct Resolved {
-    texts: Vec<Text>,
+    texts: Vec<Arc<Text>>,
     shapes: Vec<(Text, Vec<(Text, Type)>)>,
     series: Vec<Tags>,
     lines: Vec<Line>,
@@ -258,16 +258,16 @@ impl Tables<'_> {
 
     /// Adds what is in them to what is known already.
     fn resolve(&self, known: &mut Resolved) -> Option<()> {
-        known.texts.extend(self.strings.iter().map(|text| Text::from(Arc::from(*text))));
+        known.texts.extend(self.strings.iter().map(|text| Arc::new(Text::from((*text).to_owned()))));
         let texts = &known.texts;
-        let text = |at: u32| texts.get(at as usize).cloned();
+        let text = |at: u32| texts.get(at as usize).map(|text| Text::clone(text));
         let kind = |code: u8| TYPES.iter().find(|(_, own)| *own == code).map(|(kind, _)| *kind);
         let shape = |(measurement, columns): &Shape| {
             let column = |(name, code): &(u32, u8)| Some((text(*name)?, kind(*code)?));
             Some((text(*measurement)?, all(columns.iter().map(column))?))
         };
         known.shapes.extend(all(self.shapes.iter().map(shape))?);
-        known.series.extend(all(self.series.iter().map(|numbers| tags(numbers, texts)))?);
+        known.series.extend(all(self.series.iter().map(|numbers| tags(numbers, text)))?);
         for (shape, series) in &self.lines {
             let line = Line { shape: *shape as usize, series: *series as usize, start: known.columns };
             let (_, columns) = known.shapes.get(line.shape)?;
@@ -309,7 +309,7 @@ fn streams(lengths: &[u32], begin: usize, end: usize) -> Option<Streams<Range<us
     (at == end && lengths.next().is_none()).then_some(streams)
 }
 
-fn value_of(kind: Type, bits: u64, texts: &[Text]) -> Option<Value> {
+fn value_of(kind: Type, bits: u64, texts: &[Arc<Text>]) -> Option<Value> {
     match kind {
         Type::I64 => Some(Value::I64(bits.cast_signed())),
         Type::U64 => Some(Value::U64(bits)),

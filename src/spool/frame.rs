@@ -17,7 +17,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -256,9 +255,9 @@ pub fn decode(bytes: &[u8], first: UnixNanos) -> Result<Vec<Sample>, String> {
 }
 
 fn rebuild(written: Content<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
-    let texts: Vec<Text> = written.strings.into_iter().map(|text| Text::from(Arc::from(text))).collect();
+    let texts: Vec<Text> = written.strings.into_iter().map(|text| text.to_owned().into()).collect();
     let text = |at: u32| texts.get(at as usize).cloned();
-    let series = all(written.series.iter().map(|numbers| tags(numbers, &texts)))?;
+    let series = all(written.series.iter().map(|numbers| tags(numbers, text)))?;
     let row = |(shape, tags, offset, cells): &(u32, u32, i64, Vec<Cell>)| {
         let (measurement, columns) = written.shapes.get(*shape as usize)?;
         if columns.len() != cells.len() {
@@ -277,10 +276,9 @@ fn rebuild(written: Content<'_>, first: UnixNanos) -> Option<Vec<Sample>> {
 }
 
 /// The tags whose keys and values have these numbers, in turn.
-pub(super) fn tags(numbers: &[u32], texts: &[Text]) -> Option<Tags> {
-    let text = |at: &u32| texts.get(*at as usize).cloned();
+pub(super) fn tags(numbers: &[u32], text: impl Fn(u32) -> Option<Text>) -> Option<Tags> {
     let pair = |pair: &[u32]| match pair {
-        [key, value] => Some((text(key)?, text(value)?)),
+        [key, value] => Some((text(*key)?, text(*value)?)),
         _ => None,
     };
     all(numbers.chunks(2).map(pair)).map(Tags::new)
@@ -309,7 +307,7 @@ pub(super) fn value(code: u8, cell: Cell, text: &impl Fn(u32) -> Option<Text>) -
         (Type::F64, Cell::Float(number)) => Finite::try_new(number).map(Value::F64),
         (Type::F64, Cell::Unsigned(number)) => Finite::try_new(number as f64).map(Value::F64),
         (Type::Bool, Cell::Truth(truth)) => Some(Value::Bool(truth)),
-        (Type::Text, Cell::Unsigned(at)) => text(u32::try_from(at).ok()?).map(Value::Text),
+        (Type::Text, Cell::Unsigned(at)) => text(u32::try_from(at).ok()?).map(Value::from),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@
 //! What seldom says anything new (a limit, a peak, a counter of what hardly ever happens) is a [`SeldomFile`]: each file
 //! that is kept takes 5 kB of the kernel's memory, and there are a dozen that do change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::host::{Host, HostError, Rank, SteadyFile};
@@ -50,11 +51,9 @@ impl LazyFile {
     }
 
     /// A file of a directory; one that is never there where there is no directory.
-    pub(crate) fn below(directory: Option<&str>, name: &str) -> Self {
-        match directory {
-            Some(directory) => Self::new(format!("{directory}/{name}")),
-            None => Self { file: None, absent_for: 0 },
-        }
+    pub(crate) fn below(directory: Option<&Arc<str>>, name: &'static str) -> Self {
+        let file = |directory: &Arc<str>| SteadyFile::below(directory.clone(), name, Rank::Usual);
+        Self { file: directory.map(file), absent_for: 0 }
     }
 
     /// What stands in it now.
@@ -125,10 +124,9 @@ pub(crate) struct SeldomFile<T> {
 
 impl<T: Copy + PartialEq> SeldomFile<T> {
     /// As [`LazyFile::below`].
-    pub(crate) fn below(directory: Option<&str>, name: &str) -> Self {
-        let path = directory.map(|directory| format!("{directory}/{name}"));
-        let early = path.as_deref().map_or(0, early);
-        let file = path.map(|path| SteadyFile::new(path, Rank::Usual));
+    pub(crate) fn below(directory: Option<&Arc<str>>, name: &'static str) -> Self {
+        let early = directory.map_or(0, |directory| early(directory, name));
+        let file = directory.map(|directory| SteadyFile::below(directory.clone(), name, Rank::Usual));
         Self { file, said: None, was_read: false, due: None, early, is_followed: false }
     }
 
@@ -203,8 +201,9 @@ impl SeldomFile<u64> {
 
 /// How many seconds early a file is read for the second time. All containers may have been met in one tick: so that
 /// not all their files are opened in one again.
-pub(super) fn early(path: &str) -> u8 {
-    let mixed = path.bytes().fold(0_u8, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte));
+pub(super) fn early(directory: &str, name: &str) -> u8 {
+    let letters = directory.bytes().chain(name.bytes());
+    let mixed = letters.fold(0_u8, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte));
     mixed % (SPREAD + 1)
 }
 

@@ -11,6 +11,7 @@ mod hugetlb;
 mod numa;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::cpuset::CpusetFiles;
 use self::hugetlb::HugetlbFiles;
@@ -43,7 +44,9 @@ impl Files {
             Hierarchy::V2 { mount } => (false, &none, Some(mount)),
         };
         let directory = |controller: &str| {
-            mount.or_else(|| controllers.get(controller)).map(|mount| super::join(mount, path))
+            mount
+                .or_else(|| controllers.get(controller))
+                .map(|mount| Arc::<str>::from(super::join(mount, path)))
         };
         let asked = |group, controller| groups.has(group).then(|| directory(controller)).flatten();
         let files = Self {

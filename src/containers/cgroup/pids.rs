@@ -1,6 +1,8 @@
 //! How many processes and threads a cgroup has: `pids.current`, `pids.max`, `pids.events`, the same on
 //! v1 and v2.
 
+use std::sync::Arc;
+
 use super::file::{LazyFile, Occasion, SeldomFile};
 use super::scan;
 use crate::containers::reading::Pids;
@@ -16,7 +18,7 @@ pub(crate) struct PidsFiles {
 
 impl PidsFiles {
     /// Those of a directory, if there is one.
-    pub(crate) fn below(directory: Option<&str>) -> Self {
+    pub(crate) fn below(directory: Option<&Arc<str>>) -> Self {
         Self {
             current: LazyFile::below(directory, "pids.current"),
             max: SeldomFile::below(directory, "pids.max"),
@@ -64,7 +66,7 @@ mod tests {
     fn it_is_known_only_where_there_is_a_limit() {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::new(folder.path());
-        let mut files = PidsFiles::below(Some(""));
+        let mut files = PidsFiles::below(Some(&"".into()));
         let mut check = |max: &str, expected| {
             for (name, text) in [("current", "3\n"), ("max", max), ("events", "max 12\n")] {
                 std::fs::write(folder.path().join(format!("pids.{name}")), text).unwrap();

@@ -4,6 +4,8 @@
 //! v2 since Linux 4.20; on a v1 host they are in the unified tree beside it. A kernel that was built
 //! with PSI but started without (`psi=0`) has the files and refuses to read them.
 
+use std::sync::Arc;
+
 use super::file::LazyFile;
 use super::scan;
 use crate::containers::reading::{Pressure, Resource, Stalled};
@@ -15,12 +17,14 @@ pub(crate) struct PressureFiles(Vec<(Resource, LazyFile)>);
 
 impl PressureFiles {
     /// Those of a directory, if there is one.
-    pub(crate) fn below(directory: Option<&str>) -> Self {
-        let resources = [Resource::Cpu, Resource::Memory, Resource::Io, Resource::Irq];
-        let file = |resource: Resource| {
-            (resource, LazyFile::below(directory, &format!("{}.pressure", resource.name())))
-        };
-        Self(resources.map(file).into())
+    pub(crate) fn below(directory: Option<&Arc<str>>) -> Self {
+        let files = [
+            (Resource::Cpu, "cpu.pressure"),
+            (Resource::Memory, "memory.pressure"),
+            (Resource::Io, "io.pressure"),
+            (Resource::Irq, "irq.pressure"),
+        ];
+        Self(files.map(|(resource, name)| (resource, LazyFile::below(directory, name))).into())
     }
 
     /// What they say now.
@@ -86,10 +90,10 @@ mod tests {
             let found = files.read(&host, &mut Vec::new());
             found.iter().map(|one| one.resource.name()).collect::<Vec<_>>()
         };
-        let mut early = PressureFiles::below(Some(""));
+        let mut early = PressureFiles::below(Some(&"".into()));
         assert_eq!(read(&mut early), [""; 0]);
         write("io.pressure");
-        let mut without = PressureFiles::below(Some(""));
+        let mut without = PressureFiles::below(Some(&"".into()));
         assert_eq!(read(&mut without), ["io"]);
         write("irq.pressure");
         for _ in 0..20 {

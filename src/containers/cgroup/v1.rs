@@ -5,6 +5,7 @@
 //! not read: their length grows with the number of cores.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{Got, LazyFile, Occasion, SeldomFile, early};
@@ -87,18 +88,19 @@ struct BlockFiles {
 impl Files {
     /// The files of the cgroup at `path` below each controller's mount.
     pub(crate) fn new(controllers: &BTreeMap<String, String>, unified: Option<&String>, path: &str) -> Self {
-        let directory = |controller: &str| controllers.get(controller).map(|mount| super::join(mount, path));
+        let shared = |mount: &str| Arc::<str>::from(super::join(mount, path));
+        let directory = |controller: &str| controllers.get(controller).map(|mount| shared(mount));
         let (cpu, cpuacct, pids) = (directory("cpu"), directory("cpuacct"), directory("pids"));
         let (memory, block) = (directory("memory"), directory("blkio"));
-        let unified = unified.map(|mount| super::join(mount, path));
+        let unified = unified.map(|mount| shared(mount));
         Self {
-            cpu_usage: LazyFile::below(cpuacct.as_deref(), "cpuacct.usage"),
-            cpu_ticks: LazyFile::below(cpuacct.as_deref(), "cpuacct.stat"),
-            cpu_stat: SeldomFile::below(cpu.as_deref(), "cpu.stat"),
-            memory: MemoryFiles::below(memory.as_deref()),
-            block: BlockFiles::below(block.as_deref()),
-            pids: PidsFiles::below(pids.as_deref()),
-            pressure: PressureFiles::below(unified.as_deref()),
+            cpu_usage: LazyFile::below(cpuacct.as_ref(), "cpuacct.usage"),
+            cpu_ticks: LazyFile::below(cpuacct.as_ref(), "cpuacct.stat"),
+            cpu_stat: SeldomFile::below(cpu.as_ref(), "cpu.stat"),
+            memory: MemoryFiles::below(memory.as_ref()),
+            block: BlockFiles::below(block.as_ref()),
+            pids: PidsFiles::below(pids.as_ref()),
+            pressure: PressureFiles::below(unified.as_ref()),
         }
     }
 
@@ -182,7 +184,7 @@ fn throttling(bytes: &[u8]) -> Cpu {
 }
 
 impl MemoryFiles {
-    fn below(directory: Option<&str>) -> Self {
+    fn below(directory: Option<&Arc<str>>) -> Self {
         let file = |name| LazyFile::below(directory, name);
         let seldom = |name| SeldomFile::below(directory, name);
         Self {
@@ -263,11 +265,11 @@ fn oom_state(bytes: &[u8]) -> OomState {
 }
 
 impl BlockFiles {
-    fn below(directory: Option<&str>) -> Self {
+    fn below(directory: Option<&Arc<str>>) -> Self {
         let groups = BLOCK_FILES.map(|(bytes, requests)| {
             (LazyFile::below(directory, bytes), LazyFile::below(directory, requests))
         });
-        let early = directory.map_or(0, early);
+        let early = directory.map_or(0, |directory| early(directory, ""));
         Self { groups, chosen: 0, is_settled: false, due: Monotonic::default(), early }
     }
 

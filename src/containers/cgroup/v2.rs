@@ -6,6 +6,8 @@
 //! anonymous memory and page cache takes, as v1 and cAdvisor have it; no memory.swap.current, whose place
 //! the whole machine's takes; no events, peaks, limits and numbers of processes.
 
+use std::sync::Arc;
+
 use super::file::{Got, LazyFile, Occasion, SeldomFile};
 use super::pids::PidsFiles;
 use super::pressure::PressureFiles;
@@ -42,9 +44,9 @@ struct MemoryFiles {
 impl Files {
     /// The files of the cgroup at `path` below `mount`.
     pub(crate) fn new(mount: &str, path: &str) -> Self {
-        let directory = super::join(mount, path);
+        let directory: Arc<str> = super::join(mount, path).into();
         let is_root = path.trim_matches('/').is_empty();
-        let file = |name: &str| LazyFile::below(Some(&directory), name);
+        let file = |name| LazyFile::below(Some(&directory), name);
         Self {
             cpu_stat: file("cpu.stat"),
             memory: MemoryFiles {
@@ -55,7 +57,7 @@ impl Files {
                 events: file("memory.events"),
                 stat: file("memory.stat"),
                 keys: StatKeys::default(),
-                whole: LazyFile::below(is_root.then_some("/proc"), "meminfo"),
+                whole: LazyFile::below(is_root.then(|| "/proc".into()).as_ref(), "meminfo"),
                 is_root,
             },
             io_stat: file("io.stat"),

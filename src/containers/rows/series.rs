@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use crate::containers::identity::{ContainerId, Runtime};
 use crate::containers::metadata::{Engine, Metadata, Owner};
 use crate::containers::reading::{Resource, Stalled};
-use crate::metric::{Fields, Tags, Text};
+use crate::metric::{Fields, Tags, Text, Value};
 
 /// Tags of more interfaces or devices of one container than this are made anew each time.
 const MOST_KEPT: usize = 64;
@@ -64,8 +64,8 @@ static OF_CGROUP: Names = names!("cgroup_");
 #[derive(Debug)]
 pub struct Identity {
     pub(in crate::containers) names: &'static Names,
-    /// A container's id.
-    id: Option<Text>,
+    /// A container's id, as all its rows have it.
+    id: Option<Value>,
     pub(super) tags: Tags,
     pub(super) cpu_total: Tags,
     pub(super) network_total: Tags,
@@ -108,7 +108,7 @@ impl Identity {
         let base = base.iter().map(|(key, value)| (key.clone(), value.clone()));
         let own = own.map(|(key, value)| (Text::of(key), value));
         let tags = Tags::new(labels.chain(base).chain(own));
-        Self::of(&OF_CONTAINER, Some(id.as_str().to_owned().into()), tags)
+        Self::of(&OF_CONTAINER, Some(Text::from(id.as_str().to_owned()).into()), tags)
     }
 
     /// A control group that is no container, with all tags of its rows: those of the agent and `cgroup`.
@@ -116,7 +116,7 @@ impl Identity {
         Self::of(&OF_CGROUP, None, tags)
     }
 
-    fn of(names: &'static Names, id: Option<Text>, tags: Tags) -> Self {
+    fn of(names: &'static Names, id: Option<Value>, tags: Tags) -> Self {
         Self {
             names,
             id,
@@ -139,7 +139,7 @@ impl Identity {
     }
 
     /// The field that all rows of a container have.
-    pub(in crate::containers) fn id(&self) -> Option<Text> {
+    pub(in crate::containers) fn id(&self) -> Option<Value> {
         self.id.clone()
     }
 

@@ -54,7 +54,7 @@ pub(super) fn system(total_ns: u64) -> SystemCpu {
 }
 
 /// The rows of a reading; none of them contradicts the catalogue.
-pub(super) fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Reading, &SystemCpu)>) -> Vec<Sample> {
+pub(super) fn rows(now: &Reading, system: &SystemCpu, before: Option<(&Cpu, &SystemCpu)>) -> Vec<Sample> {
     let mut rows = Rows::new(UnixNanos(5), base());
     add_rows(&identity(), now, system, before, true, &mut rows);
     checked(rows)
@@ -180,10 +180,11 @@ fn processor_time() {
 
 #[test]
 fn the_share_of_processor_time_is_dockers() {
-    let reading = |usage_ns| Reading { cpu: Some(Cpu { usage_ns, ..Cpu::default() }), ..Reading::default() };
+    let cpu = |usage_ns| Cpu { usage_ns, ..Cpu::default() };
+    let reading = |usage_ns| Reading { cpu: Some(cpu(usage_ns)), ..Reading::default() };
     let check = |before: Option<(u64, u64)>, now: (u64, u64), expected: Option<f64>| {
-        let before = before.map(|(used, total)| (reading(used), system(total)));
-        let before = before.as_ref().map(|(reading, system)| (reading, system));
+        let before = before.map(|(used, total)| (cpu(used), system(total)));
+        let before = before.as_ref().map(|(cpu, system)| (cpu, system));
         let samples = rows(&reading(now.0), &system(now.1), before);
         let percent = samples[0].fields.get("usage_percent").cloned();
         let expected = expected.and_then(Finite::try_new).map(Value::F64);

@@ -84,7 +84,7 @@ impl Target {
     pub(in crate::containers) fn shares_network(
         &self,
         networks: &Networks,
-        all: &BTreeMap<ContainerId, Self>,
+        all: &BTreeMap<ContainerId, Box<Self>>,
     ) -> bool {
         if let Some(metadata) = &self.metadata {
             return !metadata.network.is_own();

@@ -216,7 +216,7 @@ fn from_start_to_end() {
         assert_eq!(row.tags.get("container_version"), Some("1"));
         assert!(row.tags.get("server_version").is_some());
         assert_eq!(row.fields.get("limit"), Some(&Value::U64(64 << 20)));
-        assert_eq!(row.fields.get("container_id"), Some(&Value::Text(id.text())));
+        assert_eq!(row.fields.get("container_id"), Some(&Value::from(id.text())));
 
         docker(&["rename", id.as_str(), second]);
         watched.row("docker_container_cpu", second, "running").await;

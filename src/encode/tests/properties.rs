@@ -36,7 +36,7 @@ fn value(value: &Value, unsigned: Unsigned) -> Value {
         Value::U64(number) if unsigned == Unsigned::Clip => {
             Value::I64(i64::try_from(*number).unwrap_or(i64::MAX))
         }
-        Value::Text(text) => Value::Text(text.chars().map(printable).collect::<String>().into()),
+        Value::Text(text) => Text::from(text.chars().map(printable).collect::<String>()).into(),
         value => value.clone(),
     }
 }

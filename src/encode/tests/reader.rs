@@ -3,7 +3,7 @@
 
 use influxdb_line_protocol::{FieldValue, parse_lines};
 
-use crate::metric::{Finite, Value};
+use crate::metric::{Finite, Text, Value};
 
 /// A line, understood.
 #[derive(Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) fn version_3(text: &str) -> Result<Read, String> {
         FieldValue::U64(number) => Ok(Value::U64(number)),
         FieldValue::F64(number) => finite(number),
         FieldValue::Boolean(truth) => Ok(Value::Bool(truth)),
-        FieldValue::String(text) => Ok(Value::Text(text.to_string().into())),
+        FieldValue::String(text) => Ok(Text::from(text.to_string()).into()),
     };
     let fields = line.field_set.into_iter().map(|(name, own)| Ok((name.to_string(), value(own)?)));
     let tags = line.series.tag_set.unwrap_or_default();
@@ -101,7 +101,7 @@ fn quoted(rest: &mut &str) -> Result<Value, String> {
         match letter {
             '"' => {
                 *rest = rest.split_at(at + 1).1;
-                return Ok(Value::Text(text.into()));
+                return Ok(Text::from(text).into());
             }
             '\\' => text.extend(letters.next().map(|(_, next)| next)),
             letter => text.push(letter),

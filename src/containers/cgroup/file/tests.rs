@@ -44,7 +44,7 @@ fn what_cannot_be_read_is_tried_again_at_once() {
 fn what_says_nothing_new_is_closed_and_left_alone_for_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(folder.path());
-    let mut file: SeldomFile<u64> = SeldomFile::below(Some(""), "memory.failcnt");
+    let mut file: SeldomFile<u64> = SeldomFile::below(Some(&"".into()), "memory.failcnt");
     file.early = 0;
     let mut buffer = Vec::new();
     let mut check = |second: u64, is_news: bool, text: &str, expected: u64, is_kept: bool| {
@@ -83,7 +83,7 @@ fn files_are_not_all_read_again_at_once() {
         .map(|number| {
             let name = format!("{number:064x}");
             std::fs::create_dir(folder.path().join(&name)).unwrap();
-            SeldomFile::<u64>::below(Some(&format!("/{name}")), "memory.failcnt")
+            SeldomFile::<u64>::below(Some(&format!("/{name}").into()), "memory.failcnt")
         })
         .collect();
     let mut read_at = |second: u64| {
@@ -108,7 +108,7 @@ fn files_are_not_all_read_again_at_once() {
 fn a_peak_is_read_each_time_while_the_usage_is_near_it() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(folder.path());
-    let mut file = SeldomFile::below(Some(""), "memory.peak");
+    let mut file = SeldomFile::below(Some(&"".into()), "memory.peak");
     let mut check = |second: u64, usage: u64, peak: u64, expected: u64, is_kept: bool| {
         std::fs::write(folder.path().join("memory.peak"), format!("{peak}\n")).unwrap();
         let occasion = Occasion { at: Monotonic(Duration::from_secs(second)), ..Occasion::default() };

@@ -2,6 +2,8 @@
 //! `cpuset.effective_mems` (Linux 3.17), v2 `cpuset.cpus.effective` and `cpuset.mems.effective` (Linux
 //! 5.0). They are what the kernel enforces; what was asked for is in the container's specification.
 
+use std::sync::Arc;
+
 use crate::containers::cgroup::file::LazyFile;
 use crate::containers::reading::Cpuset;
 use crate::host::{Host, text};
@@ -19,8 +21,8 @@ pub(super) struct CpusetFiles {
 }
 
 impl CpusetFiles {
-    pub(super) fn below(directory: &str, is_v1: bool) -> Self {
-        let file = |v1: &str, v2: &str| LazyFile::below(Some(directory), if is_v1 { v1 } else { v2 });
+    pub(super) fn below(directory: &Arc<str>, is_v1: bool) -> Self {
+        let file = |v1, v2| LazyFile::below(Some(directory), if is_v1 { v1 } else { v2 });
         Self {
             cores: file("cpuset.effective_cpus", "cpuset.cpus.effective"),
             nodes: file("cpuset.effective_mems", "cpuset.mems.effective"),
@@ -74,7 +76,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::new(folder.path());
         let check = |is_v1, expected: Option<Cpuset>| {
-            assert_eq!(CpusetFiles::below("", is_v1).read(&host, &mut Vec::new()), expected);
+            assert_eq!(CpusetFiles::below(&"".into(), is_v1).read(&host, &mut Vec::new()), expected);
         };
         check(true, None);
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -3,6 +3,8 @@
 //! The sizes are those that the cgroup has files of: its directory is looked through once, and each
 //! eighth time while it has none.
 
+use std::sync::Arc;
+
 use crate::containers::cgroup::file::LazyFile;
 use crate::containers::cgroup::scan;
 use crate::containers::reading::{Counts, HugePages};
@@ -18,7 +20,7 @@ const MOST_SIZES: usize = 16;
 /// The files of one cgroup.
 #[derive(Debug)]
 pub(super) struct HugetlbFiles {
-    directory: String,
+    directory: Arc<str>,
     is_v1: bool,
     sizes: Vec<SizeFiles>,
     readings_left: u8,
@@ -39,7 +41,7 @@ struct CountFiles {
 }
 
 impl HugetlbFiles {
-    pub(super) fn new(directory: String, is_v1: bool) -> Self {
+    pub(super) fn new(directory: Arc<str>, is_v1: bool) -> Self {
         Self { directory, is_v1, sizes: Vec::new(), readings_left: 0 }
     }
 
@@ -61,7 +63,7 @@ impl HugetlbFiles {
             return;
         }
         self.readings_left = PATIENCE;
-        let names = host.list(&self.directory).unwrap_or_default();
+        let names = host.list(&*self.directory).unwrap_or_default();
         let files = |size: &str| SizeFiles {
             used: self.counts(size, true),
             reserved: self.counts(&format!("{size}.rsvd"), false),
@@ -73,7 +75,8 @@ impl HugetlbFiles {
     /// On v2 there is no highest usage, and no count of failed reservations.
     fn counts(&self, size: &str, has_events: bool) -> CountFiles {
         let file = |is_there: bool, end: &str| {
-            LazyFile::below(is_there.then_some(&*self.directory), &format!("hugetlb.{size}.{end}"))
+            let path = is_there.then(|| format!("{}/hugetlb.{size}.{end}", self.directory).into());
+            LazyFile::below(path.as_ref(), "")
         };
         CountFiles {
             usage: file(true, if self.is_v1 { "usage_in_bytes" } else { "current" }),
@@ -158,7 +161,7 @@ mod tests {
     fn v1_has_a_highest_usage_and_v2_has_not() {
         let check = |is_v1, files: &[(&str, &str)], used, reserved| {
             let (_folder, host) = host(files);
-            let found = HugetlbFiles::new("/".to_owned(), is_v1).read(&host, &mut Vec::new());
+            let found = HugetlbFiles::new("/".into(), is_v1).read(&host, &mut Vec::new());
             assert_eq!(found, [HugePages { size: "2MB".into(), used, reserved }], "{files:?}");
         };
         let counts = |usage, max_usage, fail_count| Counts { usage, max_usage, fail_count };
@@ -192,7 +195,7 @@ mod tests {
     #[test]
     fn a_controller_that_comes_later_is_found() {
         let (folder, host) = host(&[]);
-        let mut files = HugetlbFiles::new("/".to_owned(), false);
+        let mut files = HugetlbFiles::new("/".into(), false);
         assert_eq!(files.read(&host, &mut Vec::new()), []);
         std::fs::write(folder.path().join("hugetlb.1GB.current"), "0\n").unwrap();
         let found: Vec<_> = (0..8).map(|_| files.read(&host, &mut Vec::new()).len()).collect();

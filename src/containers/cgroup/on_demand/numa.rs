@@ -4,6 +4,8 @@
 //! is what every runtime sets); v2, since Linux 5.9, most keys of `memory.stat` in bytes. Both have the same
 //! names here, and bytes.
 
+use std::sync::Arc;
+
 use crate::containers::cgroup::file::LazyFile;
 use crate::containers::cgroup::scan;
 use crate::containers::cgroup::stat::field_name;
@@ -25,7 +27,7 @@ const MOST_LINES: usize = 256;
 pub(super) struct NumaFile(LazyFile);
 
 impl NumaFile {
-    pub(super) fn below(directory: &str) -> Self {
+    pub(super) fn below(directory: &Arc<str>) -> Self {
         Self(LazyFile::below(Some(directory), "memory.numa_stat"))
     }
 

@@ -70,7 +70,8 @@ fn the_kernels_own_memory_is_named_as_v2_names_it() {
         for (name, text) in files {
             std::fs::write(folder.path().join(format!("memory.{name}")), text).unwrap();
         }
-        let memory = MemoryFiles::below(Some("")).read(&Occasion::default(), &host, &mut Vec::new()).unwrap();
+        let memory =
+            MemoryFiles::below(Some(&"".into())).read(&Occasion::default(), &host, &mut Vec::new()).unwrap();
         assert_eq!(super::value_of(&memory.stat, "kernel"), expected, "{kernel:?}");
         assert_eq!(super::value_of(&memory.stat, "cache"), Some(1));
     };
@@ -84,7 +85,7 @@ fn the_kernels_own_memory_is_named_as_v2_names_it() {
 fn a_changed_limit_shows_in_another_file_and_a_kill_is_counted_for_the_machine() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(folder.path());
-    let mut files = MemoryFiles::below(Some(""));
+    let mut files = MemoryFiles::below(Some(&"".into()));
     let mut check = |machines_kills, written: (u64, u64), expected: (u64, u64)| {
         let (limit, kills) = written;
         let texts = [
@@ -141,7 +142,7 @@ fn the_first_group_of_block_files_that_has_devices_is_taken_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(folder.path());
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let mut files = BlockFiles::below(Some(""));
+    let mut files = BlockFiles::below(Some(&"".into()));
     let mut buffer = Vec::new();
     let mut seconds = 0;
     let mut read = || {

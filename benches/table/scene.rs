@@ -45,8 +45,8 @@ pub(crate) struct Scene<'s> {
     pub(crate) settle: u64,
     /// How long it is measured, in seconds.
     pub(crate) span: u32,
-    /// Whether the floor is measured too.
-    pub(crate) floor: bool,
+    /// The floor that is measured too.
+    pub(crate) floor: Option<floor::Work>,
     /// A spool to begin with, and a server that is away.
     pub(crate) spool: Option<&'s Path>,
 }
@@ -71,7 +71,7 @@ impl Scene<'_> {
         longest: None,
         settle: 8,
         span: 20,
-        floor: false,
+        floor: None,
         spool: None,
     };
     /// The host alone.
@@ -134,7 +134,7 @@ impl Stage {
         }
         let before = gauge::threads(process, &self.yard, &place);
         let begin = now_nanos();
-        let floor = scene.floor.then(|| self.floor(process, scene.span - 1));
+        let floor = scene.floor.map(|work| self.floor(work, process, scene.span - 1));
         let_pass(Duration::from_secs(u64::from(scene.span - 1)));
         wait_until(BETWEEN);
         let after = gauge::threads(process, &self.yard, &place);
@@ -155,7 +155,7 @@ impl Stage {
     }
 
     /// The floor's program, with the files that the agent has open.
-    fn floor(&mut self, process: u32, ticks: u32) -> Server {
+    fn floor(&mut self, work: floor::Work, process: u32, ticks: u32) -> Server {
         let folder = tempfile::Builder::new().prefix("floor").tempdir_in(self.folder.path()).unwrap().keep();
         let list = folder.join("files");
         let paths = floor::files_of(process);
@@ -166,7 +166,7 @@ impl Stage {
         command
             .args(["--mount", "sh", "-ec", &format!("{} \"$@\"", place.script)])
             .arg(std::env::current_exe().unwrap());
-        command.arg("--floor").arg(self.influxd.port.to_string()).arg(ticks.to_string()).arg(&list);
+        command.args(["--floor", work.word(), &self.influxd.port.to_string(), &ticks.to_string()]).arg(&list);
         Server::start("floor", &mut command, &folder)
     }
 

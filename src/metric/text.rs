@@ -90,6 +90,9 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
+        if std::ptr::eq(self.as_str(), other.as_str()) {
+            return Ordering::Equal;
+        }
         self.as_str().cmp(other.as_str())
     }
 }

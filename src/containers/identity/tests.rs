@@ -152,3 +152,23 @@ fn an_id_has_a_short_form() {
     assert_eq!(id.short(), "09150b806743");
     assert_eq!(id.to_string(), ID);
 }
+
+#[test]
+fn ids_are_in_the_order_of_their_scopes_and_letters() {
+    let full =
+        |beginning: &str| ContainerId::parse(&format!("{beginning}{}", ID.split_at(beginning.len()).1));
+    let named = |scope: &str, name: &str| ContainerId::named(scope, name);
+    let ids = [
+        full("00000000"),
+        full("0000000f"),
+        full("f0000000"),
+        full("f0000000f"),
+        named("a", "web"),
+        named("a", "web-service-1"),
+        named("a", "web-service-2"),
+        named("b", "a"),
+        named("b", "\u{e9}"),
+    ];
+    assert!(ids.is_sorted() && ids.iter().all(Option::is_some), "{ids:?}");
+    assert!(ids.iter().enumerate().all(|(at, id)| ids.iter().position(|other| other == id) == Some(at)));
+}

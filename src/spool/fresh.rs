@@ -2,7 +2,8 @@
 //! packed a moment ago need not be opened again for each of them.
 //!
 //! Truth stays the file's: only frames that are claimed from it get their rows here, and those whose times were
-//! corrected there are opened. Each is let go once every sink has got it; a sink that does not keep up holds two at most.
+//! corrected there are opened. Each is let go once every sink has got it; a sink that does not keep up holds two at most,
+//! and one that is away one: those of a thousand containers are some megabytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +16,11 @@ const MOST: usize = 2;
 
 /// The rows of the newest frames.
 #[derive(Debug, Default)]
-pub(super) struct Fresh(VecDeque<Rows>);
+pub(super) struct Fresh {
+    frames: VecDeque<Rows>,
+    /// Nobody took rows since some went that a sink did not get.
+    is_away: bool,
+}
 
 #[derive(Debug)]
 struct Rows {
@@ -31,27 +36,30 @@ impl Fresh {
     /// Keeps the rows of a frame that was committed, for so many sinks.
     pub(super) fn keep(&mut self, seq: i64, samples: Arc<Vec<Sample>>, sinks: usize) {
         let first = samples.iter().map(|sample| sample.time).min().unwrap_or_default();
-        self.0.truncate(MOST - 1);
-        self.0.push_front(Rows { seq, first, samples, sinks });
+        let before = self.frames.len();
+        self.frames.truncate(if self.is_away { 0 } else { MOST - 1 });
+        self.is_away |= self.frames.len() < before;
+        self.frames.push_front(Rows { seq, first, samples, sinks });
     }
 
     /// Of which frames it has rows.
     pub(super) fn numbers(&self) -> [i64; MOST] {
         // No frame has the lowest number.
         let mut numbers = [i64::MIN; MOST];
-        numbers.iter_mut().zip(&self.0).for_each(|(number, own)| *number = own.seq);
+        numbers.iter_mut().zip(&self.frames).for_each(|(number, own)| *number = own.seq);
         numbers
     }
 
     /// Gives the frames of a claim their rows.
     pub(super) fn hand_out<'a>(&mut self, frames: impl Iterator<Item = &'a mut ClaimedFrame>) {
         for frame in frames {
-            if let Some(own) = self.0.iter_mut().find(|own| own.is_of(frame)) {
+            if let Some(own) = self.frames.iter_mut().find(|own| own.is_of(frame)) {
                 frame.rows = Some(own.samples.clone());
                 own.sinks = own.sinks.saturating_sub(1);
+                self.is_away = false;
             }
         }
-        self.0.retain(|own| own.sinks > 0);
+        self.frames.retain(|own| own.sinks > 0);
     }
 }
 
@@ -109,7 +117,20 @@ mod tests {
         check(&mut fresh, &[frame(3, 7, 2)], &[true]);
         // Both have had it.
         check(&mut fresh, &[frame(2, 7, 2), frame(3, 7, 2)], &[true, false]);
-        assert!(fresh.0.is_empty());
+        assert!(fresh.frames.is_empty());
+    }
+
+    #[test]
+    fn for_a_sink_that_is_away_one_is_kept_until_it_is_back() {
+        let mut fresh = Fresh::default();
+        for seq in 1..=4 {
+            fresh.keep(seq, rows(2), 1);
+        }
+        assert_eq!(fresh.numbers(), [4, i64::MIN]);
+        check(&mut fresh, &[frame(3, 7, 2), frame(4, 7, 2)], &[false, true]);
+        fresh.keep(5, rows(2), 1);
+        fresh.keep(6, rows(2), 1);
+        assert_eq!(fresh.numbers(), [6, 5]);
     }
 
     #[test]

@@ -60,9 +60,13 @@ pub(crate) fn threads(process: u32, yard: &Yard, place: &Place) -> Threads {
 pub(crate) fn memory(process: u32, yard: &Yard, place: &Place) -> Memory {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let [resident, anonymous, file] = ["VmRSS", "RssAnon", "RssFile"].map(|name| number(&status, name) << 10);
-    let kernel = yard.read(place, "memory.kmem.usage_in_bytes").map(|text| text.trim().parse().unwrap());
-    let kernel = kernel.or_else(|| column(&yard.read(place, "memory.stat")?, "kernel"));
-    Memory { resident, anonymous, file, kernel }
+    Memory { resident, anonymous, file, kernel: kernel_memory(yard, place) }
+}
+
+/// What the kernel keeps for a place.
+pub(crate) fn kernel_memory(yard: &Yard, place: &Place) -> Option<u64> {
+    let old = yard.read(place, "memory.kmem.usage_in_bytes").map(|text| text.trim().parse().unwrap());
+    old.or_else(|| column(&yard.read(place, "memory.stat")?, "kernel"))
 }
 
 /// How many descriptors a process has.

@@ -151,11 +151,7 @@ pub(crate) fn growth(table: &mut Table) {
     memory(table, MEMORY, [alone, hundred_found, thousand_found].map(|found| found.memory));
     memory(table, FULL, [backlog[0], backlog[1], backlog[2]]);
     let [(hundred, alone, few), (thousand, _, many)] = [&found[0], &found[1]];
-    let each = kernel_each(hundred, alone, HUNDRED);
-    let files = hundred.descriptors - alone.descriptors;
-    let told = each.map_or("the kernel does not tell".to_owned(), |each| format!("{each:.1} kB"));
-    let measured = format!("{told}, {:.1} descriptors each", f64_of(files as u64) / 100.0);
-    table.row(ACTIVE, "4.8 kB for each file", measured, each.map(|each| each <= 60.0));
+    kernel_each(table, ACTIVE, hundred, alone, 60.0);
     let note_of = format!("{} and {} without the limit", hundred.descriptors, thousand.descriptors);
     let arrived = |found: &Found, count: usize| 100.0 * found.samples_per_second() / f64_of(count as u64);
     let shares = [arrived(few, HUNDRED), arrived(many, THOUSAND)];
@@ -232,21 +228,28 @@ fn idle(table: &mut Table, crowd: &Crowd) {
         format!("{each:.1} us ({:.2} x floor)", each / read),
         Some(each <= 3.0),
     );
-    let each = kernel_each(&with, &after, HUNDRED);
-    let files = with.descriptors.saturating_sub(after.descriptors);
-    let told = each.map_or("the kernel does not tell".to_owned(), |each| format!("{each:.1} kB"));
-    let measured = format!("{told}, {:.1} descriptors each", f64_of(files as u64) / 100.0);
-    table.row(BACKED_OFF, "4.8 kB for each file", measured, each.map(|each| each <= 6.0));
+    kernel_each(table, BACKED_OFF, &with, &after, 6.0);
 }
 
 const IDLE: Aim = Aim { what: "a backed-off idle container, per tick", peers: "-", target: "<= 3 us" };
 const BACKED_OFF: Aim =
     Aim { what: "kernel memory of a backed-off container's open files", peers: "-", target: "<= 6 kB" };
 
-/// What the kernel keeps for each of so many containers, in kB.
-fn kernel_each(with: &Found, alone: &Found, count: usize) -> Option<f64> {
-    let more = with.memory.kernel?.saturating_sub(alone.memory.kernel?);
-    Some(f64_of(more) / 1000.0 / f64_of(count as u64))
+/// Adds a line about the kernel's memory of each of a hundred containers.
+fn kernel_each(table: &mut Table, aim: Aim, with: &Found, alone: &Found, most: f64) {
+    let each = |with: Option<u64>, alone: Option<u64>| {
+        Some(f64_of(with?.saturating_sub(alone?)) / 1000.0 / f64_of(HUNDRED as u64))
+    };
+    let files = with.descriptors.saturating_sub(alone.descriptors);
+    let pinned = each(with.pinned, alone.pinned);
+    let told = match (pinned, each(with.memory.kernel, alone.memory.kernel)) {
+        (Some(pinned), Some(all)) => {
+            format!("{pinned:.1} kB ({all:.1} with what it takes back when it needs it)")
+        }
+        _ => "the kernel does not tell".to_owned(),
+    };
+    let measured = format!("{told}, {:.1} descriptors each", f64_of(files as u64) / 100.0);
+    table.row(aim, "4.8 kB for each file", measured, pinned.map(|each| each <= most));
 }
 
 /// Says loudly when fewer rows arrived than such a share of all: the machine had no time for the agent.

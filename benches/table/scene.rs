@@ -57,6 +57,8 @@ pub(crate) struct Found {
     pub(crate) rates: Rates,
     pub(crate) memory: Memory,
     pub(crate) descriptors: usize,
+    /// What of the kernel's memory stays when it takes back what it can.
+    pub(crate) pinned: Option<u64>,
     /// Readings of containers that arrived, by tick.
     pub(crate) samples: Vec<u64>,
     pub(crate) floor: Option<floor::Cost>,
@@ -150,8 +152,11 @@ impl Stage {
             assert!(server.wait(ARRIVAL).success(), "{}", server.last_words());
             floor::parse(&server.out())
         });
+        // Last: what the agent needs of it comes back from the disk.
+        self.yard.take_back(&place);
+        let pinned = gauge::kernel_memory(&self.yard, &place);
         assert_well(&home, agent, scene);
-        Found { rates: after.since(&before, scene.span), memory, descriptors, samples, floor }
+        Found { rates: after.since(&before, scene.span), memory, pinned, descriptors, samples, floor }
     }
 
     /// The floor's program, with the files that the agent has open.
@@ -167,7 +172,7 @@ impl Stage {
             .args(["--mount", "sh", "-ec", &format!("{} \"$@\"", place.script)])
             .arg(std::env::current_exe().unwrap());
         command.args(["--floor", work.word(), &self.influxd.port.to_string(), &ticks.to_string()]).arg(&list);
-        Server::start("floor", &mut command, &folder)
+        Server::start("floor", command.current_dir(&folder), &folder)
     }
 
     /// Readings of containers that arrived in a span, by the second; waits for those of the last one.

@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Server, let_pass, wait_for};
 
+/// The file in an agent's folder that has the moment at which it began.
+pub(crate) const BEGAN: &str = "began";
+
 /// The part of the tree.
 pub(crate) struct Yard {
     name: String,
@@ -91,6 +94,7 @@ impl Yard {
             lines.push(format!("echo $$ > {tree}/{group}/cgroup.procs"));
         }
         lines.extend(files.map(|files| format!("ulimit -n {files}")));
+        lines.push(format!("date +%s%N > {BEGAN}"));
         lines.push("exec \"$0\" \"$@\"".to_owned());
         let holder = self.holder.id();
         let inner = lines.join("; ");
@@ -102,6 +106,16 @@ impl Yard {
     pub(crate) fn read(&self, place: &Place, name: &str) -> Option<String> {
         let mut groups = self.trees.iter().map(|tree| tree.join(&self.name).join(&place.group));
         groups.find_map(|group| fs::read_to_string(group.join(name)).ok())
+    }
+
+    /// Has the kernel take back what it keeps for a place only because nobody else wants the memory, such as names of
+    /// files that were closed.
+    pub(crate) fn take_back(&self, place: &Place) {
+        for group in self.trees.iter().map(|tree| tree.join(&self.name).join(&place.group)) {
+            // It takes what it can, and says that it was not all. The second file is of version 2.
+            fs::write(group.join("memory.force_empty"), "0").ok();
+            fs::write(group.join("memory.reclaim"), "1G").ok();
+        }
     }
 
     /// Stops all processes of containers where they are, so that they do nothing at all.

@@ -211,7 +211,7 @@ fn idle(table: &mut Table, crowd: &Crowd) {
     print("the host alone, after", &after);
     let (last, others) = with.samples.split_first().unwrap();
     assert_eq!(*last, HUNDRED as u64, "all are read at the tick before");
-    // What changes without them (their memory is taken back) makes some of them look awake.
+    // The kernel asks for an IPv6 router in their names, ever more seldom: they look awake then.
     let woken: u64 = others.iter().sum();
     if woken > 0 {
         table.leave_out(&format!(
